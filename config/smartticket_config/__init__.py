@@ -1,0 +1,1 @@
+"""Settings of the daemon, the default categories and the reply templates."""

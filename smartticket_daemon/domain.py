@@ -1,0 +1,276 @@
+"""The values that flow through the pipeline: Message, Prediction, Decision, Triage, Receipt.
+
+Standard library only, frozen, aware datetimes only. Nothing here performs I/O.
+
+A *ticket* is a conversation, a *message* one text in it. A *source* is one configured remote account.
+A message is known by its `Key`, which never depends on the model or on where the message lies today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+Cursor = NewType("Cursor", str)
+"""A connector's own opaque position in its source."""
+
+Key = NewType("Key", str)
+"""Identity of one message of one source: 32 hexadecimal digits."""
+
+
+class Capability(StrEnum):
+    """What a connector can do beyond the six verbs that every connector has."""
+
+    FEEDBACK = "feedback"
+    UNDO = "undo"
+    WAKE = "wake"
+
+
+class Author(StrEnum):
+    """Who wrote a message, as far as the source itself can tell."""
+
+    REQUESTER = "requester"
+    AGENT = "agent"
+    OURSELVES = "ourselves"
+
+
+class Status(StrEnum):
+    """State of the ticket at the moment it was read."""
+
+    OPEN = "open"
+    SOLVED = "solved"
+    CLOSED = "closed"
+    DELETED = "deleted"
+    MERGED = "merged"
+    SPAM = "spam"
+
+
+class Mode(StrEnum):
+    """How far a source may act: record only, tag and route, or also write the internal note."""
+
+    OBSERVE = "observe"
+    TAG = "tag"
+    SUGGEST = "suggest"
+
+
+class Action(StrEnum):
+    """What policy makes of a message."""
+
+    APPLY = "apply"
+    ABSTAIN = "abstain"
+    SKIP = "skip"
+
+
+class State(StrEnum):
+    """Where a message stands in the journal. All but the first two are final."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    APPLIED = "applied"
+    OBSERVED = "observed"
+    ABSTAINED = "abstained"
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """Names one message at its source.
+
+    `ticket` and `message` are its lasting identity (in a mailbox both are the fingerprint of the
+    Message-ID); `position` is the connector's own note of where the message lies now and may change.
+    """
+
+    source: str
+    ticket: str
+    message: str
+    position: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Hash of source, ticket and message: the same after a move, a new model or a lost journal."""
+        text = "\x1f".join((self.source, self.ticket, self.message))
+        return Key(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32])
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The customer who wrote. Empty strings where the source does not say."""
+
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text of a ticket, ready for classification.
+
+    `body` is plain text with quoted history and signature removed and its size capped.
+    `headers` holds only the mail headers that tell machine mail from a person's, names in lower case;
+    it is empty for helpdesks. `answers` are the fingerprints of the messages this one replies to,
+    `follow_up` is true where the source itself knows that this is not the ticket's first message.
+    `tags` and `group` are what the ticket carries at the moment of reading.
+    """
+
+    ref: MessageRef
+    subject: str
+    body: str
+    created: datetime
+    author: Author = Author.REQUESTER
+    requester: Requester = field(default_factory=Requester)
+    status: Status = Status.OPEN
+    follow_up: bool = False
+    answered: bool = False
+    tags: frozenset[str] = frozenset()
+    group: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    answers: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    marks: frozenset[str] = frozenset()
+    """What the connector knows for certain: `encrypted`, `calendar`, `bounce`, `draft` ..."""
+    defects: tuple[str, ...] = ()
+    """Names of repairs made while reading (wrong charset, cut off, too deep ...); never text."""
+
+    def __post_init__(self) -> None:
+        if self.created.tzinfo is None:
+            raise ValueError("Message.created must be an aware datetime")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that is there but cannot be read; it goes to quarantine and holds nobody up."""
+
+    ref: MessageRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages in the source's order, and the cursor that covers exactly them."""
+
+    messages: tuple[Message, ...]
+    cursor: Cursor
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Calibrated probabilities of every category, summing to 1, and the language of the text.
+
+    `thresholds` are the model's own, per category; a category without one always abstains.
+    `empty` is true where the text gave the model nothing to go by.
+    """
+
+    label: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    language: str = "en"
+    model: str = ""
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What policy makes of one prediction, with the reason in one word (`confident`, `too_old` ...)."""
+
+    action: Action
+    reason: str
+    category: str | None = None
+    confidence: float | None = None
+    threshold: float | None = None
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The suggested reply: an internal note in a helpdesk, a draft in a mailbox. Plain text."""
+
+    body: str
+    name: str
+    """Which template made it, as `billing.en`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The planned remote change of one decision. Tags are added, never replaced."""
+
+    tags: tuple[str, ...] = ()
+    route: str | None = None
+    note: Note | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.tags or self.route or self.note)
+
+    def minus(self, done: Receipt) -> Triage:
+        """What is left to do once `done` stands at the remote."""
+        return Triage(
+            tags=tuple(t for t in self.tags if t not in done.tags),
+            route=None if done.route == self.route else self.route,
+            note=None if done.note_id else self.note,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the remote really changed, enough to undo it.
+
+    `tags` are those that we added (not those that were there before), `route` the place the ticket was
+    moved to and `route_before` where it was, `note_id` the remote name of our note or draft,
+    `position` where the message lies now. `detail` is the connector's own, never text of a customer.
+    """
+
+    tags: tuple[str, ...] = ()
+    route: str | None = None
+    route_before: str | None = None
+    note_id: str | None = None
+    position: str | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+    def plus(self, later: Receipt) -> Receipt:
+        """Both receipts in one: the earlier look and the later write."""
+        return replace(
+            later,
+            tags=self.tags + tuple(t for t in later.tags if t not in self.tags),
+            route=later.route or self.route,
+            route_before=later.route_before or self.route_before,
+            note_id=later.note_id or self.note_id,
+            position=later.position or self.position,
+            detail={**self.detail, **later.detail},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """What the remote shows of a ticket now. `exists` is false when the message left its position."""
+
+    ref: MessageRef
+    exists: bool
+    status: Status = Status.OPEN
+    tags: frozenset[str] = frozenset()
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a diagnosis, in the operator's words, with what to do about it."""
+
+    ok: bool
+    text: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything `check` found about one source, good and bad."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when no finding stands in the way."""
+        return all(f.ok for f in self.findings)

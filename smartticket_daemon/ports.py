@@ -1,0 +1,320 @@
+"""The only seams of the daemon: Connector, Classifier and Journal.
+
+Glossary: a *source* is one configured account, a *connector* the class that speaks to one kind of
+service, a *cursor* the connector's own opaque position. Errors are those of `smartticket_daemon.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Protocol, runtime_checkable
+
+from smartticket_daemon.domain import (
+    Batch,
+    Capability,
+    Cursor,
+    Decision,
+    Diagnosis,
+    Key,
+    Message,
+    MessageRef,
+    Prediction,
+    Receipt,
+    RemoteState,
+    State,
+    Triage,
+)
+from smartticket_daemon.source_settings import SourceSettings
+
+
+class Connector(Protocol):
+    """Speaks to one account. Construction (`Connector(name, settings)`) does no I/O.
+
+    One object is used by one thread at a time, except `wait`, which has a connection of its own.
+    Any verb may raise AccessDenied, ConfigurationError, Unreachable, RateLimited or TransientError.
+    """
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]]
+    Settings: ClassVar[type[SourceSettings]]
+
+    def check(self) -> Diagnosis:
+        """Look at credentials, permissions and abilities; report all findings, change nothing."""
+        ...
+
+    def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
+        """Yield what came after `cursor`, oldest first, marking nothing as read.
+
+        `None` means: begin where the settings' `start` says; with "now" the first batch is empty and
+        carries the cursor of this moment. A poll with nothing new yields nothing or one empty batch.
+        Raises CursorExpired when the position means nothing any more.
+        """
+        ...
+
+    def read(self, ref: MessageRef) -> Message:
+        """Read one message again (to explain it, or to replay it from quarantine).
+
+        Raises Overtaken("deleted") when it is gone, RejectedError when it cannot be read.
+        """
+        ...
+
+    def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
+        """Carry out the change in as few remote calls as the service allows, the note marked with `key`.
+
+        Looks at what people did since: raises Overtaken(reason) when the ticket is closed, deleted,
+        answered, or carries a person's own decision. Never writes anything a customer can see.
+        Raises RejectedError when the remote will never accept the change.
+        """
+        ...
+
+    def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
+        """What already stands at the remote of an earlier `apply` with this key; None when nothing does.
+
+        Reads our own note (or draft) by its key, not a search index.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the object may be used again afterwards."""
+        ...
+
+
+@runtime_checkable
+class ReportsState(Protocol):
+    """Capability FEEDBACK."""
+
+    def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
+        """What the remote shows of each message now, in the order asked."""
+        ...
+
+
+@runtime_checkable
+class Undoes(Protocol):
+    """Capability UNDO."""
+
+    def undo(self, ref: MessageRef, receipt: Receipt) -> None:
+        """Take back what `receipt` says we changed and no person has changed since."""
+        ...
+
+
+@runtime_checkable
+class Wakes(Protocol):
+    """Capability WAKE."""
+
+    def wait(self, seconds: float) -> bool:
+        """Block up to `seconds` on a connection of its own; True is a hint that a poll may find news.
+
+        Never the truth: polling goes on by the clock whatever this says.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Make a `wait` in another thread return at once."""
+        ...
+
+
+class Classifier(Protocol):
+    """The embedded model."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Every label the model can give."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that names the artifact."""
+        ...
+
+    def predict_many(self, pairs: Sequence[tuple[str, str]]) -> list[Prediction]:
+        """One prediction for each (subject, body), in order."""
+        ...
+
+    def explain(self, subject: str, body: str) -> Sequence[tuple[str, float]]:
+        """The exact contributions of the text's own terms to the best label, largest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message as `ingest` hands it to the journal: decided, planned, not yet done."""
+
+    ref: MessageRef
+    decision: Decision
+    state: State
+    created: datetime
+    triage: Triage | None = None
+    receipt: Receipt | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal remembers of a message that turns up again."""
+
+    key: Key
+    ref: MessageRef
+    state: State
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed delivery. `doubtful` means: look with `applied` before writing."""
+
+    key: Key
+    ref: MessageRef
+    decision: Decision
+    triage: Triage
+    attempts: int
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One line of the quarantine list."""
+
+    key: Key
+    ref: MessageRef
+    reason: str
+    attempts: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything the journal holds of one message, for `explain` and `status`."""
+
+    key: Key
+    ref: MessageRef
+    state: State
+    decision: Decision
+    receipt: Receipt | None
+    attempts: int
+    error: str
+    created: datetime
+    updated: datetime
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a source fares. `failing_since` is None when its last poll was good.
+
+    `not_before` is the wait the remote asked for (or our own back-off); it outlives the process.
+    """
+
+    failing_since: datetime | None = None
+    failures: int = 0
+    error: str = ""
+    exit_code: int = 0
+    not_before: datetime | None = None
+    last_poll: datetime | None = None
+    last_success: datetime | None = None
+
+
+LEDGER_WORDS = ("seen", "applied", "observed", "abstained", "skipped", "quarantined", "pending")
+"""`seen` is the sum of all the others, at any moment."""
+
+
+class Journal(Protocol):
+    """The durable record of cursors, work, decisions and receipts. Every method is one transaction.
+
+    All raise JournalError when the store cannot be read or written. `now` is always passed in, aware.
+    """
+
+    def cursor(self, source: str) -> Cursor | None:
+        """The last cursor recorded for `source`."""
+        ...
+
+    def known(self, source: str, tickets: Iterable[str]) -> list[Known]:
+        """All remembered messages of these tickets, duplicates included, oldest first."""
+        ...
+
+    def threads(self, source: str, fingerprints: Iterable[str]) -> set[str]:
+        """Which of these are messages of this source that we have seen, or notes that we wrote."""
+        ...
+
+    def record(
+        self,
+        source: str,
+        entries: Sequence[Entry],
+        cursor: Cursor,
+        moved: Mapping[Key, str],
+        now: datetime,
+    ) -> int:
+        """Store new messages with their plans, new positions of known ones, and the cursor, in one commit.
+
+        Entries whose key is known are left as they are. Returns how many were new.
+        """
+        ...
+
+    def first_poll_done(self, source: str, now: datetime) -> None:
+        """Messages recorded from now on arrived after this journal's first poll."""
+        ...
+
+    def claim(self, source: str, now: datetime, lease: float, limit: int) -> list[Work]:
+        """Take up due work: commits `sending` and attempts+1. `lease` (s) frees what a dead process held."""
+        ...
+
+    def complete(self, key: Key, receipt: Receipt, now: datetime) -> None:
+        """Store the receipt and the final state of the decision, and erase the text."""
+        ...
+
+    def skip(self, key: Key, reason: str, now: datetime) -> None:
+        """The remote overtook us: final state `skipped`, text erased."""
+        ...
+
+    def release(self, key: Key, not_before: datetime, error: str, now: datetime) -> None:
+        """Give work back, due again at `not_before`."""
+        ...
+
+    def unclaim(self, key: Key, now: datetime) -> None:
+        """Give back work that was claimed and not begun; the attempt does not count."""
+        ...
+
+    def quarantine(self, key: Key, reason: str, now: datetime) -> None:
+        """Failed for good; the plan is kept so that it can be replayed."""
+        ...
+
+    def quarantined(self, source: str | None = None) -> list[Quarantined]:
+        """The quarantine, oldest first."""
+        ...
+
+    def replay(self, key: Key, now: datetime, entry: Entry | None = None) -> bool:
+        """Put quarantined work back in line (with a new plan where `entry` gives one). False: not there."""
+        ...
+
+    def drop(self, key: Key, now: datetime) -> bool:
+        """Give quarantined work up: `skipped`, reason `dropped`. False: not there."""
+        ...
+
+    def find(self, text: str) -> list[Record]:
+        """Records whose key begins with `text` or whose ticket or message is `text`."""
+        ...
+
+    def ledger(self) -> dict[str, dict[str, int]]:
+        """Per source the counts of LEDGER_WORDS (`sending` counts as pending)."""
+        ...
+
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Per source how many messages were skipped for which reason."""
+        ...
+
+    def health(self, source: str) -> Health:
+        """How the source fares."""
+        ...
+
+    def set_health(self, source: str, health: Health) -> None:
+        """Remember how the source fares."""
+        ...
+
+    def due(self, source: str, now: datetime) -> int:
+        """How much pending work is due at `now`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
