@@ -122,6 +122,8 @@ class Message:
     created: datetime
     author: Author = Author.REQUESTER
     requester: Requester = field(default_factory=Requester)
+    number: str = ""
+    """The ticket's number as people know it; empty in a mailbox."""
     status: Status = Status.OPEN
     follow_up: bool = False
     answered: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from smartticket_daemon.domain import (
     Batch,
@@ -39,6 +39,8 @@ class Connector(Protocol):
     kind: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     Settings: ClassVar[type[SourceSettings]]
+
+    def __init__(self, name: str, settings: Any) -> None: ...
 
     def check(self) -> Diagnosis:
         """Look at credentials, permissions and abilities; report all findings, change nothing."""

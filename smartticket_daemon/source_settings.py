@@ -51,9 +51,7 @@ def _parse_date(text: str) -> datetime:
         raise ValueError('start is "now", "all" or a date such as "2026-11-01"') from None
 
 
-Start = Annotated[
-    Literal["now", "all"] | datetime, BeforeValidator(parse_start, json_schema_input_type=str)
-]
+Start = Annotated[Literal["now", "all"] | datetime, BeforeValidator(parse_start, json_schema_input_type=str)]
 
 
 class SourceSettings(BaseModel):

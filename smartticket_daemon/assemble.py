@@ -1,0 +1,137 @@
+"""Puts a source together from the settings: the one place where the parts of the pipeline meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from smartticket_config.settings import Configuration, Settings
+from smartticket_daemon.backoff import Backoff
+from smartticket_daemon.errors import ConfigurationError
+from smartticket_daemon.filters import FilterRules
+from smartticket_daemon.judge import Judge
+from smartticket_daemon.pipeline import Source
+from smartticket_daemon.policy import CategoryPolicy, Policy
+from smartticket_daemon.ports import Journal
+from smartticket_daemon.registry import connector_class
+from smartticket_daemon.replies import Replies
+from smartticket_daemon.source_settings import SourceSettings
+from smartticket_model import Model, load
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all sources share."""
+
+    configuration: Configuration
+    model: Model
+    replies: Replies
+    journal: Journal
+    stopping: Callable[[], bool] = lambda: False
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+def load_model(settings: Settings) -> Model:
+    """The artifact that the settings name, else the shipped default. Raises ModelError."""
+    return load(settings.model.path, digest=settings.model.digest)
+
+
+def load_replies(settings: Settings) -> Replies:
+    """The shipped templates with the operator's own over them. Raises ConfigurationError."""
+    shipped = Path(str(files("smartticket_config") / "replies"))
+    own = [settings.replies.dir] if settings.replies.dir else []
+    return Replies([shipped, *own])
+
+
+def check_fit(settings: Settings, model: Model, replies: Replies) -> list[str]:
+    """What does not fit between model, categories and replies; each line says how to mend it."""
+    found = [
+        f"[categories.{name}]: the model knows no such category; it knows {', '.join(model.categories)}"
+        for name in settings.categories
+        if name not in model.categories
+    ]
+    found += [
+        f"category {name} has no reply: write en/{name}.txt in the folder that [replies] dir names"
+        for name in replies.missing(model.categories)
+    ]
+    return found + _tag_clashes(settings, model)
+
+
+def _tag_clashes(settings: Settings, model: Model) -> list[str]:
+    owners: dict[str, str] = {settings.policy.unsure_tag.lower(): "[policy] unsure_tag"}
+    found = []
+    for name in model.categories:
+        tag = _category(settings, name).tag
+        other = owners.setdefault(tag.lower(), f"[categories.{name}]")
+        if other != f"[categories.{name}]":
+            found.append(f"[categories.{name}] tag: {tag} is also the tag of {other}; give each its own")
+    return found
+
+
+def refuse_misfit(settings: Settings, model: Model, replies: Replies) -> None:
+    """Raise one ConfigurationError that lists everything check_fit finds."""
+    if found := check_fit(settings, model, replies):
+        raise ConfigurationError("\n".join(found))
+
+
+def _category(settings: Settings, name: str) -> CategoryPolicy:
+    own = settings.categories.get(name)
+    tag = own.tag if own and own.tag else f"category__{name}"
+    return CategoryPolicy(tag, own.route if own else None, own.threshold if own else None)
+
+
+def policy_for(settings: Settings, source: SourceSettings, model: Model) -> Policy:
+    """The policy of one source, thresholds chosen for its target precision."""
+    wanted = settings.policy.target_precision
+    chosen = model.thresholds_at(wanted) if wanted is not None else {}
+    categories = {}
+    for name in model.categories:
+        category = _category(settings, name)
+        if category.threshold is None and wanted is not None:
+            # 2.0 is out of reach: this category cannot be that precise, so it always abstains.
+            threshold = chosen.get(name, 2.0)
+            category = CategoryPolicy(category.tag, category.route, threshold)
+        categories[name] = category
+    return Policy(source.mode or settings.policy.mode, categories, settings.policy.unsure_tag)
+
+
+def filter_rules(source: SourceSettings, policy: Policy) -> Callable[[datetime], FilterRules]:
+    """The filters' rules at a given moment."""
+    own = source.own_addresses
+
+    def rules(now: datetime) -> FilterRules:
+        return FilterRules(
+            now=now,
+            category_tags=policy.category_tags,
+            own_addresses=frozenset(address.lower() for address in own),
+            triage_replies=source.on_reply == "triage",
+            max_age=source.max_age if source.start == "now" else None,
+            start=source.start if isinstance(source.start, datetime) else None,
+        )
+
+    return rules
+
+
+def build_source(name: str, parts: Parts) -> Source:
+    """One source, ready for the pipeline; no I/O yet."""
+    settings, own = parts.configuration.settings, parts.configuration.sources[name]
+    policy = policy_for(settings, own, parts.model)
+    daemon = settings.daemon
+    return Source(
+        name=name,
+        connector=connector_class(own.kind)(name, own),
+        journal=parts.journal,
+        judge=Judge(lambda: parts.model, policy, parts.replies, filter_rules(own, policy)),
+        backoff=Backoff(daemon.retry_base, daemon.max_attempts),
+        lease=daemon.lease,
+        clock=parts.clock,
+        stopping=parts.stopping,
+    )
+
+
+def build_sources(parts: Parts, names: Iterable[str] | None = None) -> list[Source]:
+    """All sources of the settings, or those named."""
+    return [build_source(name, parts) for name in names or parts.configuration.sources]

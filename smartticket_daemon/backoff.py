@@ -1,0 +1,24 @@
+"""How long to wait before trying again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+LONGEST = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Doubling waits with jitter: `base`, 2 x `base`, 4 x `base` ... at most an hour, half of it random."""
+
+    base: timedelta = timedelta(seconds=30)
+    max_attempts: int = 5
+    random: Callable[[], float] = random.random
+
+    def delay(self, attempts: int) -> timedelta:
+        """The wait after the `attempts`-th failure, counted from 1."""
+        full = min(self.base * 2 ** min(attempts - 1, 20), LONGEST)
+        return full * (0.5 + 0.5 * self.random())

@@ -1,0 +1,52 @@
+"""Structured logs on standard error: one event a line, JSON unless a person watches.
+
+Events carry names, counts and keys; never a body, a subject, an address or a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, verbose: bool = False, colours: bool | None = None) -> None:
+    """Set up structlog and route foreign loggers through it, warnings and worse only."""
+    level = logging.DEBUG if verbose else logging.INFO
+    terminal = sys.stderr.isatty() if colours is None else colours
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _plain,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
+
+
+class _Foreign(logging.Handler):
+    """Foreign log records become one event each: the logger and the kind, not the text, which is not ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        structlog.get_logger().warning(
+            "library_warning", library=record.name, place=f"{record.module}:{record.lineno}", error=error
+        )
+
+
+def _plain(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """No control characters in any value: a log line cannot be forged or colour a terminal."""
+    return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,151 @@
+"""HTML to text as a reader sees it: blocks on lines of their own, hidden text off. Pure and bounded."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from smartticket_daemon.quotes import SEPARATOR
+
+MAX_HTML = 512 * 1024
+"""Characters of HTML that are looked at."""
+
+_MAX_DEPTH = 400
+_MAX_WORK = 2_000_000
+_CHEAP_TAGS = 400
+_DROPPED = "style,script,title,head,template,noscript,object,svg,iframe,select,textarea,math,[hidden]"
+_BLOCKS = (
+    "address,article,aside,center,dd,div,dl,dt,fieldset,footer,form,h1,h2,h3,h4,h5,h6,header,"
+    "hr,li,main,nav,ol,p,pre,section,table,tr,ul"
+)
+_HISTORY = "#divRplyFwdMsg,#appendonsend,#OLK_SRC_BODY_SECTION,[class*=yahoo_quoted]"
+_OPEN, _CLOSE, _BREAK = "\ue000", "\ue001", "\ue002"
+"""Private characters that stand for the edges of a quoted block and for a line break while converting."""
+
+_PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}{_BREAK}]")
+_EDGES = re.compile(f"([{_OPEN}{_CLOSE}{_BREAK}])")
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*>?", re.DOTALL)
+_UNREAD = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_SELF_CLOSING = frozenset(
+    "area base br col embed hr img input link meta param source track wbr p li td th tr dd dt option".split()
+)
+_HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all"
+    r"|(?:font-size|max-height|max-width|opacity)\s*:\s*0+(?:\.0+)?(?![\d.])"
+    r"|text-indent\s*:\s*-\d{3,}|(?:left|top)\s*:\s*-\d{3,}",
+    re.IGNORECASE,
+)
+_COLOUR = re.compile(r"(?<![-\w])(background(?:-color)?|color)\s*:\s*([^;]{1,40})", re.IGNORECASE)
+_WHITE = re.compile(r"#fff(?:fff)?\b|white\b|rgb\(\s*255\s*,\s*255\s*,\s*255\s*\)", re.IGNORECASE)
+
+
+def text_of_html(html: str) -> str:
+    """The visible text; cite blocks come as lines with `> `, known starts of history as SEPARATOR.
+
+    Mark-up that would make a tree builder slow (see `_is_hostile`) is stripped of its tags instead.
+    """
+    html = _PRIVATE.sub("", html[:MAX_HTML])
+    if _is_hostile(html):
+        return _stripped(html)
+    body = LexborHTMLParser(html).body
+    if body is None:
+        return ""
+    _remove_unseen(body)
+    _mark_lines(body)
+    return _laid_out(body.text())
+
+
+def _is_hostile(html: str) -> bool:
+    """Whether nesting is deeper, or depth summed over all tags larger, than any real mail's.
+
+    A tree builder may copy every open formatting element at each new block: the sum bounds that work.
+    """
+    if html.count("<") <= _CHEAP_TAGS:
+        return False
+    depth = work = 0
+    for match in _TAG.finditer(html):
+        closing, name = match.groups()
+        if closing:
+            depth = max(depth - 1, 0)
+        elif name and name.lower() not in _SELF_CLOSING:
+            depth += 1
+        work += depth
+        if depth > _MAX_DEPTH or work > _MAX_WORK:
+            return True
+    return False
+
+
+def _stripped(html: str) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        return "\n" if match[2] and match[2].lower() in _BLOCK_NAMES else ""
+
+    text = _TAG.sub(replacement, _UNREAD.sub(" ", html))
+    try:
+        return unescape(text)
+    except ValueError:  # a character reference of thousands of digits
+        return text
+
+
+_BLOCK_NAMES = frozenset((*_BLOCKS.split(","), "br", "blockquote"))
+
+
+def _remove_unseen(body: LexborNode) -> None:
+    """Backwards, so that no node is used after one that holds it was freed."""
+    for node in reversed(body.css(_DROPPED)):
+        if node.tag != "body":
+            node.decompose()
+    for node in reversed(body.css("[style]")):
+        if node.tag != "body" and _is_hidden(node.attributes.get("style") or ""):
+            node.decompose()
+
+
+def _is_hidden(style: str) -> bool:
+    """White text is hidden unless the same element has a background of its own."""
+    style = style[:2_000]
+    if _HIDING.search(style):
+        return True
+    colours = {name.lower()[:10]: value for name, value in _COLOUR.findall(style)}
+    background = colours.get("background", "#fff")
+    return bool(_WHITE.match(colours.get("color", "").strip()) and _WHITE.match(background.strip()))
+
+
+def _mark_lines(body: LexborNode) -> None:
+    for node in body.css("br"):
+        node.replace_with(_BREAK)
+    for node in body.css(_HISTORY):
+        node.insert_before(f"{_BREAK}{SEPARATOR}{_BREAK}")
+    for node in body.css("blockquote"):
+        node.insert_before(_BREAK + _OPEN)
+        node.insert_after(_CLOSE + _BREAK)
+    for node in body.css("td,th"):
+        node.insert_after(" ")
+    for node in body.css(_BLOCKS):
+        node.insert_before(_BREAK)
+        node.insert_after(_BREAK)
+
+
+def _laid_out(text: str) -> str:
+    """Source white space to single spaces, marks to lines; each line with the depth of its quote."""
+    lines: list[str] = []
+    depth = 0
+    line = ""
+    for piece in _EDGES.split(_SPACE.sub(" ", text)):
+        if piece not in (_OPEN, _CLOSE, _BREAK):
+            line += piece
+            continue
+        _append(lines, line.strip(), depth)
+        line = ""
+        depth = max(0, depth + (piece == _OPEN) - (piece == _CLOSE))
+    _append(lines, line.strip(), depth)
+    return "\n".join(lines)
+
+
+def _append(lines: list[str], line: str, depth: int) -> None:
+    quoted = ">" * min(depth, 5)
+    if line:
+        lines.append(f"{quoted} {line}" if quoted else line)
+    elif lines and lines[-1].strip("> "):
+        lines.append(quoted)

@@ -1,0 +1,84 @@
+"""poll(): one round of one source, with its health kept in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from smartticket_daemon.errors import (
+    AccessDenied,
+    ConfigurationError,
+    JournalError,
+    ModelError,
+    SmartTicketError,
+    TransientError,
+    Unreachable,
+)
+from smartticket_daemon.pipeline import Source, deliver, describe, ingest
+from smartticket_daemon.ports import Health
+
+log = structlog.get_logger()
+
+DONE, WAITS, INTERNAL = 0, 75, 70
+_GRAVITY = (
+    AccessDenied.exit_code,
+    ConfigurationError.exit_code,
+    Unreachable.exit_code,
+    INTERNAL,
+    WAITS,
+    DONE,
+)
+
+
+def poll(source: Source) -> int:
+    """Take in what is new, deliver what is due; returns the exit code this source earns.
+
+    Whatever befalls the source is noted in its health and returned, never raised, so that the other
+    sources go on; only trouble with the journal or the model, which all share, is raised.
+    """
+    now = source.clock()
+    health = source.journal.health(source.name)
+    if health.not_before and now < health.not_before:
+        return WAITS
+    try:
+        ingest(source)
+        deliver(source)
+    except (JournalError, ModelError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a broken source must not stop the others
+        return _fails(source, health, error)
+    if health.failing_since:
+        log.info("source_recovered", source=source.name, failures=health.failures)
+    at = source.clock()
+    source.journal.set_health(source.name, Health(last_poll=at, last_success=at))
+    return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
+
+
+def _fails(source: Source, health: Health, error: Exception) -> int:
+    code = error.exit_code if isinstance(error, SmartTicketError) else INTERNAL
+    now = source.clock()
+    failing = replace(
+        health,
+        failing_since=health.failing_since or now,
+        failures=health.failures + 1,
+        error=describe(error),
+        exit_code=code,
+        not_before=_asked_wait(error, now),
+        last_poll=now,
+    )
+    source.journal.set_health(source.name, failing)
+    source.connector.close()
+    log.error("source_failing", source=source.name, error=failing.error, failures=failing.failures)
+    return code
+
+
+def _asked_wait(error: Exception, now: datetime) -> datetime | None:
+    seconds = error.retry_after if isinstance(error, TransientError) else None
+    return None if seconds is None else now + timedelta(seconds=seconds)
+
+
+def gravest(codes: list[int]) -> int:
+    """The one exit code for several sources: refused, misconfigured, unreachable, broken, waiting, done."""
+    return min(codes, key=_GRAVITY.index, default=DONE)
