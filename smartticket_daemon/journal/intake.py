@@ -1,0 +1,102 @@
+"""What is taken in: cursors, new messages, new positions, and the look at what is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from smartticket_daemon.domain import Cursor, Key
+from smartticket_daemon.journal.rows import entry_values, known_from
+from smartticket_daemon.journal.schema import message, source
+from smartticket_daemon.ports import Entry, Known
+
+_CHUNK = 500
+"""Values in one IN list; engines bound the number of parameters."""
+
+
+def record(
+    connection: Connection,
+    name: str,
+    entries: Sequence[Entry],
+    cursor: Cursor,
+    moved: Mapping[Key, str],
+    now: datetime,
+) -> int:
+    """Store the batch; returns how many messages were new.
+
+    The source's row comes first: an engine with row locks thereby lets one batch of a source in at a time.
+    """
+    set_source(connection, name, cursor=cursor)
+    _move(connection, moved)
+    fresh = _unknown(connection, entries)
+    if fresh:
+        backlog = _first_poll_missing(connection, name)
+        connection.execute(insert(message), [_new_row(e, name, backlog, now) for e in fresh])
+    return len(fresh)
+
+
+def set_source(connection: Connection, name: str, **values: Any) -> None:
+    """Change the source's row, made when it is missing."""
+    if not connection.execute(update(source).where(source.c.name == name).values(values)).rowcount:
+        connection.execute(insert(source).values(name=name, **values))
+
+
+def _move(connection: Connection, moved: Mapping[Key, str]) -> None:
+    for key, position in moved.items():
+        connection.execute(update(message).where(message.c.key == key).values(position=position))
+
+
+def _unknown(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Of two entries with one key the first counts."""
+    fresh: dict[Key, Entry] = {}
+    for entry in entries:
+        fresh.setdefault(entry.ref.key, entry)
+    for keys in _chunks(tuple(fresh)):
+        for key in connection.scalars(select(message.c.key).where(message.c.key.in_(keys))).all():
+            del fresh[Key(key)]
+    return list(fresh.values())
+
+
+def _first_poll_missing(connection: Connection, name: str) -> bool:
+    return connection.scalar(select(source.c.first_poll_done).where(source.c.name == name)) is None
+
+
+def _new_row(entry: Entry, name: str, backlog: bool, now: datetime) -> dict[str, Any]:
+    return {
+        "key": entry.ref.key,
+        "source": name,
+        "ticket": entry.ref.ticket,
+        "message": entry.ref.message,
+        "created": entry.created,
+        "attempts": 0,
+        "doubtful": backlog,
+        **entry_values(entry, now),
+    }
+
+
+def known(connection: Connection, name: str, tickets: Iterable[str]) -> list[Known]:
+    """Messages of these tickets in the order in which they were recorded."""
+    rows: list[Row[Any]] = []
+    for some in _chunks(set(tickets)):
+        mine = (message.c.source == name) & message.c.ticket.in_(some)
+        rows += connection.execute(select(message).where(mine)).all()
+    return [known_from(row) for row in sorted(rows, key=lambda row: row.id)]
+
+
+def threads(connection: Connection, name: str, fingerprints: Iterable[str]) -> set[str]:
+    """Those that name a recorded message or a note that we wrote."""
+    found: set[str] = set()
+    for some in _chunks(set(fingerprints)):
+        for column in (message.c.message, message.c.note_id):
+            mine = (message.c.source == name) & column.in_(some)
+            found.update(connection.scalars(select(column).where(mine)))
+    return found
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    everything = list(values)
+    for start in range(0, len(everything), _CHUNK):
+        yield everything[start : start + _CHUNK]

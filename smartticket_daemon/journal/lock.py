@@ -1,0 +1,62 @@
+"""One daemon for each state directory."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from smartticket_daemon.errors import StateHeld
+from smartticket_daemon.journal.folder import state_folder, translated
+
+FILE = "daemon.lock"
+
+
+@contextmanager
+def hold_state(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory until the block ends or the process dies, however it dies.
+
+    The kernel's lock is the truth (flock); what stands in the file only says who holds it.
+    Raises StateHeld when another process, or another block of this one, holds it.
+    """
+    state_folder(state_dir)
+    path = state_dir / FILE
+    with translated(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(handle, state_dir)
+        _sign(handle, path)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, state_dir: Path) -> None:
+    with translated(state_dir / FILE):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = f"{state_dir} is in use: {_holder(handle)}; end it or set another state_dir"
+            raise StateHeld(words) from None
+
+
+def _sign(handle: int, path: Path) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+    with translated(path):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, text.encode("ascii"), 0)
+
+
+def _holder(handle: int) -> str:
+    """In the moment between lock and signature the file may be empty or tell of an earlier holder."""
+    try:
+        told = json.loads(os.pread(handle, 1000, 0))
+        return f"process {told['pid']} on {told['host']} since {told['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another SmartTicket has just started"

@@ -1,0 +1,84 @@
+"""The only place that knows SQLite: its engine, its settings, its log, its errors in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from smartticket_daemon.journal.store import Explain, Store
+
+_SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+
+
+def open_store(path: Path, patience: float) -> Store:
+    """A store in one file; `patience` (s) is how long to wait while another process writes."""
+    return Store(_engine(path, patience), explainer(path), _checkpoint)
+
+
+def _engine(path: Path, patience: float) -> Engine:
+    """One connection for all threads.
+
+    SQLite writes one transaction at a time anyway; waiting in the pool is fair, in SQLite it is polling.
+    """
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=max(60.0, 2 * patience),
+        connect_args={"timeout": patience, "check_same_thread": False},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:  # noqa: ARG001
+    connection.isolation_level = None
+    for setting in _SETTINGS:
+        connection.execute(f"PRAGMA {setting}").close()
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes the lock at once: one that reads first could fail after another's write."""
+    options = connection.get_execution_options()
+    if not options.get("bare"):
+        connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
+
+
+def _checkpoint(engine: Engine) -> bool:
+    """Outside any transaction, as SQLite demands."""
+    with engine.execution_options(bare=True).connect() as connection:
+        busy, _frames, _moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    return not busy
+
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "no space left for the journal {path}: free space on its disk, then start again",
+    sqlite3.SQLITE_IOERR: "the disk failed under the journal {path}: look for a full or broken disk, "
+    "then start again",
+    sqlite3.SQLITE_BUSY: "another program holds the journal {path}: end it, then start again",
+    sqlite3.SQLITE_LOCKED: "another program holds the journal {path}: end it, then start again",
+    sqlite3.SQLITE_READONLY: "the journal {path} cannot be written: make it and its folder writable "
+    "for the user that runs SmartTicket",
+    sqlite3.SQLITE_CANTOPEN: "the journal {path} cannot be opened: look at the rights of its folder, "
+    "its disk and the limit of open files",
+    sqlite3.SQLITE_NOTADB: "{path} is not a journal of SmartTicket: move it away or set another state_dir",
+    sqlite3.SQLITE_CORRUPT: "the journal {path} is damaged: stop SmartTicket, move it away together with "
+    "its -wal and -shm, and put back a copy or start without one; nothing is written twice",
+}
+
+
+def explainer(path: Path) -> Explain:
+    """Words for the errors of the journal at `path`, by SQLite's primary result code."""
+
+    def explain(cause: BaseException | None) -> str:
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        return _WORDS.get(code, "the journal {path} failed: see the service's log").format(path=path)
+
+    return explain

@@ -1,0 +1,121 @@
+"""The life of one piece of work: claimed, settled, given back, quarantined, replayed.
+
+Every change names the state it expects, and the rows it changed say whether that still held:
+a second process can neither take the same work nor change what is settled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, null, or_, select, update
+
+from smartticket_daemon.domain import Action, Key, Receipt, State
+from smartticket_daemon.errors import JournalError
+from smartticket_daemon.journal.rows import OPEN_STATES, entry_values, receipt_values, work_from
+from smartticket_daemon.journal.schema import message
+from smartticket_daemon.ports import Entry, Work
+
+_OPEN = message.c.state.in_([state.value for state in OPEN_STATES])
+_PENDING = message.c.state == State.PENDING.value
+_SENDING = message.c.state == State.SENDING.value
+_QUARANTINED = message.c.state == State.QUARANTINED.value
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Pending, and not waiting for a later moment."""
+    return _PENDING & or_(message.c.not_before.is_(None), message.c.not_before <= now)
+
+
+def _is_abandoned(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """Held for longer than the lease, or since a moment so far ahead that the clock was set back."""
+    since = message.c.lease_since
+    return _SENDING & or_(since <= now - lease, since > now + lease)
+
+
+def claim(connection: Connection, name: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
+    """Take up to `limit` pieces of due work of one source, oldest message first."""
+    free = (message.c.source == name) & or_(is_due(now), _is_abandoned(now, lease))
+    oldest = select(message.c.id).where(free).order_by(message.c.created, message.c.id).limit(limit)
+    taken = (
+        update(message)
+        .where(message.c.id.in_(oldest.with_for_update(skip_locked=True)), free)
+        .values(state=State.SENDING.value, attempts=message.c.attempts + 1, lease_since=now, updated=now)
+        .returning(message)
+    )
+    rows = connection.execute(taken).all()
+    return [work_from(row) for row in sorted(rows, key=lambda row: (row.created, row.id))]
+
+
+def complete(connection: Connection, key: Key, receipt: Receipt, now: datetime) -> None:
+    """Settle as the decision says: abstained or applied."""
+    abstained = message.c.action == Action.ABSTAIN.value
+    settled = case((abstained, State.ABSTAINED.value), else_=State.APPLIED.value)
+    where = {"position": receipt.position} if receipt.position else {}
+    _settle(connection, key, now, state=settled, error="", **receipt_values(receipt), **where)
+
+
+def skip(connection: Connection, key: Key, reason: str, now: datetime) -> None:
+    """Settle as skipped."""
+    _settle(connection, key, now, **_skipped(reason))
+
+
+def _skipped(reason: str) -> dict[str, Any]:
+    return {"state": State.SKIPPED.value, "action": Action.SKIP.value, "reason": reason}
+
+
+def _settle(connection: Connection, key: Key, now: datetime, **values: Any) -> None:
+    _change_open(connection, key, now, plan=null(), **values)
+
+
+def release(connection: Connection, key: Key, not_before: datetime, error: str, now: datetime) -> None:
+    """Back in line, for later."""
+    _change_open(connection, key, now, state=State.PENDING.value, not_before=not_before, error=error)
+
+
+def quarantine(connection: Connection, key: Key, reason: str, now: datetime) -> None:
+    """Aside, with its plan."""
+    _change_open(connection, key, now, state=State.QUARANTINED.value, error=reason)
+
+
+def unclaim(connection: Connection, key: Key, now: datetime) -> None:
+    """As it was before the claim."""
+    back = {"state": State.PENDING.value, "attempts": message.c.attempts - 1}
+    if not _change(connection, key, _SENDING, now, lease_since=null(), **back):
+        _must_exist(connection, key)
+
+
+def _change_open(connection: Connection, key: Key, now: datetime, **values: Any) -> None:
+    if not _change(connection, key, _OPEN, now, lease_since=null(), **values):
+        _must_exist(connection, key)
+
+
+def _change(
+    connection: Connection, key: Key, expected: ColumnElement[bool], now: datetime, **values: Any
+) -> bool:
+    change = update(message).where(message.c.key == key, expected).values(updated=now, **values)
+    return connection.execute(change).rowcount == 1
+
+
+def _must_exist(connection: Connection, key: Key) -> None:
+    """Settled work may be settled again without effect; work that never was is a broken journal."""
+    if connection.scalar(select(message.c.id).where(message.c.key == key)) is None:
+        raise JournalError(f"the journal does not know message {key}; was its file replaced meanwhile?")
+
+
+def replay(connection: Connection, key: Key, now: datetime, entry: Entry | None) -> bool:
+    """Back in line with a fresh count; it may have reached the remote, so it is looked up first."""
+    if entry is None:
+        with_plan = _QUARANTINED & message.c.plan.is_not(null())
+        values = {"state": State.PENDING.value, "error": ""}
+        return _change(connection, key, with_plan, now, **values, **_AFRESH)
+    return _change(connection, key, _QUARANTINED, now, **{**entry_values(entry, now), **_AFRESH})
+
+
+_AFRESH: dict[str, Any] = {"attempts": 0, "not_before": null(), "doubtful": True}
+
+
+def drop(connection: Connection, key: Key, now: datetime) -> bool:
+    """Given up by the operator."""
+    return _change(connection, key, _QUARANTINED, now, plan=null(), **_skipped("dropped"))
