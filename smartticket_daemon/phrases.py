@@ -1,1 +1,96 @@
-"""Words of mail programs in many languages: attributions, header labels, separators, machine subjects."""
+"""Words that mail programs put into text, in many languages: attributions, labels, separators, signatures."""
+
+from __future__ import annotations
+
+import re
+
+
+def _any_of(words: str) -> str:
+    return "|".join(re.escape(word.strip()) for word in words.split("|"))
+
+
+ATTRIBUTION_START = re.compile(
+    rf"[ \t]*(?:{_any_of('On|El|Le|Am|Em|Il|Op|Den|På|W dniu|Dnia|Dne|Dňa|În data|Pe|A|Ngày|Pada|Στις|Vào|Il giorno|Em data|El dia')})\s",
+    re.IGNORECASE,
+)
+"""How the languages begin that put the date first: On, El, Le, Am, Em, Il, Op, Den ..."""
+
+ATTRIBUTION_VERB = re.compile(
+    rf"(?:(?<!\w)(?:{_any_of('escribió|escribio|a écrit|a ecrit|schrieb|escreveu|ha scritto|scrive|schreef|skrev|kirjoitti|napisał|napisał(a)|napisała|pisze|napsal|napsal(a)|napísal|napísal(a)|написал|написал(а)|написала|пишет|писал|написав|пише|ezt írta|írta|a scris|yazdı|έγραψε|đã viết|menulis|va escriure|kirjutas|rašė|rakstīja|je napisao|je napisala|geschrieben|כתב|כתבה|كتب|เขียน')})(?!\w)"
+    rf"|(?<![^\W\d_])wrote(?!\w)|写道|寫道|のメッセージ|님이 작성|のメール)",
+    re.IGNORECASE,
+)
+"""The verb of an attribution; `wrote` may follow an address without a space."""
+
+_ORIGINAL = (
+    "original message|original email|original e-mail|ursprüngliche nachricht|originalnachricht|"
+    "ursprüngliche e-mail|mensaje original|message d'origine|message d’origine|message original|message initial|"
+    "mensagem original|messaggio originale|messaggio original|oorspronkelijk bericht|oorspronkelijke bericht|"
+    "ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding|"
+    "alkuperäinen viesti|oryginalna wiadomość|wiadomość oryginalna|původní zpráva|pôvodná správa|"
+    "исходное сообщение|оригинальное сообщение|вихідне повідомлення|orijinal mesaj|orijinal ileti|özgün ileti|"
+    "eredeti üzenet|mesaj original|mesajul original|αρχικό μήνυμα|missatge original|原始邮件|原始郵件|"
+    "元のメッセージ|원본 메일|원본 메시지|tin nhắn gốc|pesan asli"
+)
+SEPARATOR_LINE = re.compile(rf"[ \t]*-{{2,}}[ \t]*(?:{_any_of(_ORIGINAL)})[ \t]*-{{2,}}[ \t]*", re.IGNORECASE)
+"""A line of its own above the history."""
+
+REPLY_ABOVE = re.compile(
+    r"[ \t#*-]{0,20}(?:please )?(?:type|write|reply)[\w ]{0,30} above this line[ \t#*.-]{0,20}"
+    r"|[ \t#*-]{0,20}bitte antworten sie oberhalb dieser (?:zeile|linie)[ \t#*.-]{0,20}"
+    r"|[ \t#*-]{0,20}(?:veuillez )?(?:répondre|répondez) au-dessus de cette ligne[ \t#*.-]{0,20}"
+    r"|[ \t#*-]{0,20}(?:por favor,? )?(?:responda|escriba su respuesta) (?:por encima|encima) de esta línea[ \t#*.-]{0,20}",
+    re.IGNORECASE,
+)
+"""The line helpdesks put on top of their mails; what is below it was theirs."""
+
+_FORWARDED = (
+    "forwarded message|forwarded by|begin forwarded message|forward message|weitergeleitete nachricht|"
+    "anfang der weitergeleiteten nachricht|weitergeleitete e-mail|message transféré|message réexpédié|"
+    "début du message réexpédié|début du message transféré|mensaje reenviado|inicio del mensaje reenviado|"
+    "mensagem encaminhada|mensagem reencaminhada|início da mensagem encaminhada|"
+    "início da mensagem reencaminhada|messaggio inoltrato|inizio messaggio inoltrato|doorgestuurd bericht|"
+    "begin doorgestuurd bericht|vidarebefordrat meddelande|videresendt meddelelse|videresendt melding|"
+    "välitetty viesti|wiadomość przekazana|przekazana wiadomość|přeposlaná zpráva|"
+    "пересылаемое сообщение|пересланное сообщение|переслане повідомлення|iletilmiş mesaj|iletilen mesaj|"
+    "továbbított üzenet|mesaj redirecționat|missatge reenviat|转发的邮件|轉寄的郵件|转发邮件|転送されたメッセージ|"
+    "전달된 메시지|전달된 메일"
+)
+FORWARD_LINE = re.compile(
+    rf"[ \t>]*(?:-{{2,}}[ \t]*)?(?:{_any_of(_FORWARDED)})[^\n]{{0,60}}?(?:-{{2,}}|[:：])[ \t]*", re.IGNORECASE
+)
+"""Above a forwarded message, which the customer wants us to read."""
+
+_LABELS = {
+    "from": "from|von|de|da|van|från|fra|frå|lähettäjä|od|от|от кого|від|kimden|gönderen|feladó|de la|από|"
+    "expéditeur|remitente|remetente|mittente|afzender|发件人|寄件者|差出人|보낸 사람|보낸사람|送信者|dari|từ",
+    "date": "sent|date|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada|enviada em|"
+    "enviado em|fecha|data|inviato|data invio|verzonden|skickat|skickat den|sendt|dato|päivämäärä|lähetetty|"
+    "wysłano|wysłane|odesláno|odoslané|дата|отправлено|надіслано|tarih|gönderildi|gönderilme tarihi|elküldve|"
+    "dátum|trimis|ημερομηνία|στάλθηκε|发送时间|日期|寄件日期|日時|送信日時|날짜|보낸 날짜|tanggal|ngày",
+    "to": "to|an|à|a|para|per|aan|till|til|vastaanottaja|do|komu|кому|кому:|кому|kime|kime:|címzett|către|"
+    "προς|destinataire|destinatario|destinatário|收件人|宛先|받는 사람|받는사람|kepada|đến",
+    "subject": "subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|"
+    "predmet|тема|konu|tárgy|subiect|θέμα|主题|主旨|件名|제목|subjek|chủ đề",
+}
+HEADER_LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
+"""Label of a header block, in lower case, to its kind."""
+
+_DEVICE = r"[\w’'®™.+&/() -]{2,40}"
+CLIENT_SIGNATURE = re.compile(
+    rf"(?:sent (?:from|via|with|using) (?:my |the |a )?{_DEVICE}"
+    rf"|get outlook for {_DEVICE}"
+    rf"|(?:von|aus) (?:meinem|meiner) {_DEVICE} (?:gesendet|geschickt)|gesendet (?:von|mit|aus) {_DEVICE}"
+    rf"|diese nachricht wurde von meinem {_DEVICE} gesendet|outlook für {_DEVICE} herunterladen"
+    rf"|enviado (?:desde|con|do|da|a partir do|pelo|via) {_DEVICE}|obtener outlook para {_DEVICE}"
+    rf"|obter o? ?outlook para {_DEVICE}"
+    rf"|envoyé (?:de|depuis|à partir de) (?:mon |ma )?{_DEVICE}|envoyé d['’]{_DEVICE}"
+    rf"|obtenir outlook pour {_DEVICE}|télécharger outlook pour {_DEVICE}"
+    rf"|inviato (?:da|dal|con) (?:mio )?{_DEVICE}|scarica outlook per {_DEVICE}|ottieni outlook per {_DEVICE}"
+    rf"|verzonden (?:vanaf|vanuit|met) (?:mijn )?{_DEVICE}|verstuurd (?:vanaf|met) (?:mijn )?{_DEVICE}"
+    rf"|outlook voor {_DEVICE} downloaden|download outlook voor {_DEVICE}"
+    rf"|skickat från (?:min )?{_DEVICE}|sendt fra (?:min )?{_DEVICE}|lähetetty {_DEVICE}"
+    rf"|wysłane z {_DEVICE}|отправлено с {_DEVICE})[.!]?",
+    re.IGNORECASE,
+)
+"""A whole line that a mail program adds on its own."""
