@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from smartticket_config.settings import Configuration, Settings
 from smartticket_daemon.backoff import Backoff
 from smartticket_daemon.errors import ConfigurationError
 from smartticket_daemon.filters import FilterRules
-from smartticket_daemon.judge import Judge
+from smartticket_daemon.judge import Judge, Verdict
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import CategoryPolicy, Policy
 from smartticket_daemon.ports import Journal
@@ -127,11 +128,30 @@ def build_source(name: str, parts: Parts) -> Source:
         judge=Judge(lambda: parts.model, policy, parts.replies, filter_rules(own, policy)),
         backoff=Backoff(daemon.retry_base, daemon.max_attempts),
         lease=daemon.lease,
+        routes=frozenset(c.route for c in policy.categories.values() if c.route),
         clock=parts.clock,
         stopping=parts.stopping,
     )
 
 
-def build_sources(parts: Parts, names: Iterable[str] | None = None) -> list[Source]:
-    """All sources of the settings, or those named."""
-    return [build_source(name, parts) for name in names or parts.configuration.sources]
+def prepare(
+    configuration: Configuration,
+    journal: Journal,
+    stopping: Callable[[], bool] = lambda: False,
+    watch: Callable[[str, Verdict], None] | None = None,
+) -> list[Source]:
+    """All sources of the settings, ready to run, the model and the replies checked against them.
+
+    Raises ConfigurationError when there is no source or something does not fit, ModelError when the
+    model cannot be loaded. `watch` is told the source's name and each verdict.
+    """
+    settings = configuration.settings
+    if not configuration.sources:
+        raise ConfigurationError("no source is configured: add a [sources.NAME] table to the settings")
+    model, replies = load_model(settings), load_replies(settings)
+    refuse_misfit(settings, model, replies)
+    parts = Parts(configuration, model, replies, journal, stopping)
+    sources = [build_source(name, parts) for name in configuration.sources]
+    if watch:
+        return [replace(source, watch=partial(watch, source.name)) for source in sources]
+    return sources

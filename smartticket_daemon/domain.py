@@ -259,11 +259,15 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of a diagnosis, in the operator's words, with what to do about it."""
+    """One line of a diagnosis, in the operator's words, with what to do about it.
+
+    `exit_code` names the kind of trouble: 78 settings, 77 access, 69 no answer, 75 later.
+    """
 
     ok: bool
     text: str
     mend: str = ""
+    exit_code: int = 78
 
 
 @dataclass(frozen=True, slots=True)

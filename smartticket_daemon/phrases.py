@@ -94,3 +94,50 @@ CLIENT_SIGNATURE = re.compile(
     re.IGNORECASE,
 )
 """A whole line that a mail program adds on its own."""
+
+_AUTOMATIC = (
+    "automatic reply|automatic response|auto reply|auto-reply|autoreply|auto response|auto-response|"
+    "autoresponse|automated reply|automated response|out of office|out-of-office|out of the office|ooo|"
+    "out of office reply|out of office autoreply|away from my mail|vacation reply|vacation message|"
+    "vacation notice|on vacation|on leave|on annual leave|on holiday|i am out of the office|"
+    "respuesta automática|respuesta automatica|contestación automática|fuera de la oficina|fuera de oficina|"
+    "ausente de la oficina|mensaje de ausencia|ausencia de la oficina|de vacaciones|"
+    "réponse automatique|reponse automatique|absence du bureau|absent du bureau|message d'absence|"
+    "message d’absence|notification d'absence|notification d’absence|en congé|en congés|"
+    "abwesenheitsnotiz|abwesenheitsmeldung|abwesenheitsnachricht|abwesenheitsassistent|abwesenheit|"
+    "automatische antwort|automatische rückantwort|automatische abwesenheitsnotiz|nicht im büro|"
+    "nicht im haus|im urlaub|außer haus|ausser haus|"
+    "resposta automática|resposta automatica|fora do escritório|fora do escritorio|ausência do escritório|"
+    "ausência temporária|mensagem de ausência|aviso de ausência|em férias|de férias|"
+    "risposta automatica|fuori sede|fuori ufficio|assenza dall'ufficio|assenza dall’ufficio|"
+    "messaggio di assenza|avviso di assenza|in ferie|"
+    "automatisch antwoord|automatische reactie|automatisch bericht|afwezigheidsbericht|afwezigheidsmelding|"
+    "afwezigheidsassistent|niet op kantoor|niet aanwezig|op vakantie|afwezig|"
+    "autosvar|automatiskt svar|frånvaromeddelande|automatisk svar|fraværsmelding|fraværsassistent|"
+    "automaattinen vastaus|poissaoloviesti|autoodpowiedź|odpowiedź automatyczna|automatická odpověď|"
+    "автоответ|автоматический ответ|otomatik yanıt|automatikus válasz|自動返信|自动回复|自動回覆|자동 회신"
+)
+AUTOMATIC_SUBJECT = re.compile(
+    rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:auto|automatic|{_any_of(_AUTOMATIC)})\s*(?:[:：]|\Z|[-–—(|]\s)"
+    rf"|\s*(?:{_any_of(_AUTOMATIC)})\s+(?:re|aw|sv|until|till|from|bis|vom|von|du|jusqu|hasta|del|até|dal|fino|tot|van)\b",
+    re.IGNORECASE,
+)
+"""How the subject of a vacation or automatic reply begins: the form, then a colon, a dash, a date or nothing."""
+
+_BOUNCES = (
+    "undeliverable|undelivered mail|undelivered mail returned to sender|undeliverable mail|returned mail|"
+    "mail delivery failed|mail delivery failure|mail delivery subsystem|delivery status notification|"
+    "delivery failure|delivery notification|delivery has failed|failure notice|mail system error|"
+    "message not delivered|delayed mail|warning: message|mail could not be delivered|"
+    "unzustellbar|nicht zustellbar|zustellung fehlgeschlagen|unzustellbare nachricht|"
+    "non remis|non distribuable|échec de la remise|échec de remise|message non remis|"
+    "no se puede entregar|no entregado|correo no entregado|mensaje no entregado|"
+    "não entregue|não é possível entregar|falha na entrega|mensagem não entregue|"
+    "mancato recapito|non recapitabile|messaggio non recapitato|"
+    "onbestelbaar|niet bezorgd|bezorging mislukt"
+)
+BOUNCE_SUBJECT = re.compile(
+    rf"\s*(?:{_any_of(_BOUNCES)})\s*(?:[:：]|\Z|\()|\s*(?:returned mail|undelivered mail|mail delivery)[:\s]",
+    re.IGNORECASE,
+)
+"""How the subject of a delivery report begins."""

@@ -48,6 +48,7 @@ class Source:
     judge: Judge
     backoff: Backoff
     lease: timedelta = timedelta(seconds=120)
+    routes: frozenset[str] = frozenset()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stopping: Callable[[], bool] = lambda: False
     watch: Callable[[Verdict], None] = lambda verdict: None

@@ -31,6 +31,12 @@ _GRAVITY = (
     DONE,
 )
 
+_KINDS: dict[int, type[SmartTicketError]] = {
+    AccessDenied.exit_code: AccessDenied,
+    Unreachable.exit_code: Unreachable,
+    TransientError.exit_code: TransientError,
+}
+
 
 def poll(source: Source) -> int:
     """Take in what is new, deliver what is due; returns the exit code this source earns.
@@ -43,6 +49,8 @@ def poll(source: Source) -> int:
     if health.not_before and now < health.not_before:
         return WAITS
     try:
+        if not health.last_success:
+            _verify(source)
         ingest(source)
         deliver(source)
     except (JournalError, ModelError):
@@ -54,6 +62,13 @@ def poll(source: Source) -> int:
     at = source.clock()
     source.journal.set_health(source.name, Health(last_poll=at, last_success=at))
     return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
+
+
+def _verify(source: Source) -> None:
+    """Before a source's first round in this journal, and while it has never worked: is all it needs there?"""
+    if bad := next((f for f in source.connector.check(source.routes).findings if not f.ok), None):
+        text = f"{bad.text} - {bad.mend}" if bad.mend else bad.text
+        raise _KINDS.get(bad.exit_code, ConfigurationError)(text)
 
 
 def _fails(source: Source, health: Health, error: Exception) -> int:

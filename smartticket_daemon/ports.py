@@ -6,7 +6,7 @@ service, a *cursor* the connector's own opaque position. Errors are those of `sm
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -42,8 +42,11 @@ class Connector(Protocol):
 
     def __init__(self, name: str, settings: Any) -> None: ...
 
-    def check(self) -> Diagnosis:
-        """Look at credentials, permissions and abilities; report all findings, change nothing."""
+    def check(self, routes: Collection[str] = ()) -> Diagnosis:
+        """Look at credentials, permissions, abilities and the places that `routes` names.
+
+        Reports all findings, changes nothing and does not raise for what it can report.
+        """
         ...
 
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:

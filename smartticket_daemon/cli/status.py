@@ -1,0 +1,187 @@
+"""`smartticket status` and `smartticket explain`: what happened, how each source fares, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from smartticket_daemon.cli.common import (
+    ConfigOption,
+    JsonOption,
+    load_settings,
+    print_json,
+    print_table,
+    say,
+)
+
+if TYPE_CHECKING:
+    from smartticket_config.settings import Configuration
+    from smartticket_daemon.ports import Health, Journal, Record
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """The ledger and the health of every source; the exit code is not 0 while one of them is failing."""
+    from smartticket_daemon.journal import holder, journal_exists, open_journal
+    from smartticket_daemon.polling import gravest
+
+    configuration = load_settings(config)
+    state_dir = configuration.settings.daemon.state_dir
+    if not journal_exists(state_dir):
+        print_json({"sources": {}}) if as_json else typer.echo("nothing ran yet")
+        return
+    running = holder(state_dir)
+    journal = open_journal(state_dir)
+    try:
+        sources = _sources(configuration, journal, running=running is not None)
+    finally:
+        journal.close()
+    if as_json:
+        print_json({"daemon": running, "sources": sources})
+    else:
+        _print_sources(sources, running)
+    raise typer.Exit(gravest([source["exit_code"] for source in sources.values()]))
+
+
+def _sources(configuration: Configuration, journal: Journal, *, running: bool) -> dict[str, dict[str, Any]]:
+    from smartticket_daemon.ports import LEDGER_WORDS
+
+    ledger, reasons, now = journal.ledger(), journal.reasons(), datetime.now(UTC)
+    names = [*configuration.sources, *(n for n in ledger if n not in configuration.sources)]
+    patience = 3 * configuration.settings.daemon.poll_interval + timedelta(seconds=120)
+    found = {}
+    for name in names:
+        health = journal.health(name)
+        found[name] = {
+            **(ledger.get(name) or dict.fromkeys(LEDGER_WORDS, 0)),
+            "due": journal.due(name, now),
+            "skip_reasons": reasons.get(name, {}),
+            **_health(health, overdue=running and _overdue(health, now - patience)),
+        }
+    return found
+
+
+def _overdue(health: Health, oldest: datetime) -> bool:
+    return health.last_poll is not None and health.last_poll < oldest
+
+
+def _health(health: Health, *, overdue: bool) -> dict[str, Any]:
+    failing, stuck = health.failing_since is not None, "no poll for too long: the source is stuck"
+    return {
+        "health": "failing" if failing or overdue else "ok",
+        "error": health.error or (stuck if overdue else ""),
+        "exit_code": health.exit_code if failing else 70 if overdue else 0,
+        "failing_since": _iso(health.failing_since),
+        "waits_until": _iso(health.not_before),
+        "last_poll": _iso(health.last_poll),
+        "last_success": _iso(health.last_success),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _print_sources(sources: dict[str, dict[str, Any]], running: str | None) -> None:
+    from smartticket_daemon.cli.common import ledger_line
+    from smartticket_daemon.ports import LEDGER_WORDS
+
+    rows = [[name, *(str(s[w]) for w in LEDGER_WORDS), s["health"]] for name, s in sources.items()]
+    print_table("", ["source", *LEDGER_WORDS, "health"], rows)
+    typer.echo(f"daemon: {running}" if running else "daemon: not running")
+    for name, source in sources.items():
+        if source["skip_reasons"]:
+            counts = ", ".join(f"{reason} {n}" for reason, n in source["skip_reasons"].items())
+            typer.echo(f"{name} skipped: {counts}")
+        if source["error"]:
+            typer.echo(f"{name} is failing since {source['failing_since']}: {source['error']}")
+        typer.echo(ledger_line(name, {word: source[word] for word in LEDGER_WORDS}))
+
+
+def explain(
+    message: Annotated[
+        str, typer.Argument(metavar="ID", help="A key (or its beginning), ticket or message.")
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why a message was triaged as it was: the decision, what was changed, and the words that decided."""
+    from smartticket_daemon.errors import SmartTicketError
+    from smartticket_daemon.journal import journal_exists, open_journal
+
+    configuration = load_settings(config)
+    state_dir = configuration.settings.daemon.state_dir
+    records: list[Record] = []
+    if journal_exists(state_dir):
+        journal = open_journal(state_dir)
+        try:
+            records = journal.find(message)
+        finally:
+            journal.close()
+    if not records:
+        raise SmartTicketError(f"no message {message!r} in the journal")
+    for record in records:
+        _explain(record, configuration, as_json=as_json)
+
+
+def _explain(record: Record, configuration: Configuration, *, as_json: bool) -> None:
+    terms, trouble = _terms(record, configuration)
+    decision = record.decision
+    shown = {
+        "key": record.key,
+        "source": record.ref.source,
+        "ticket": record.ref.ticket,
+        "state": record.state.value,
+        "decision": decision.action.value,
+        "reason": decision.reason,
+        "category": decision.category,
+        "confidence": decision.confidence,
+        "threshold": decision.threshold,
+        "language": decision.language,
+        "model": record.model,
+        "attempts": record.attempts,
+        "error": record.error,
+        "changed": _changed(record),
+        "why": [{"term": term, "contribution": weight} for term, weight in terms],
+    }
+    if as_json:
+        print_json(shown)
+        return
+    rows = [[name, str(value)] for name, value in shown.items() if name != "why" and value not in (None, "")]
+    print_table("", ["", "value"], rows)
+    print_table("Why", ["term", "contribution"], [[term, f"{weight:+.3f}"] for term, weight in terms[:20]])
+    if trouble:
+        say(f"smartticket: the text cannot be read again, so its terms are not shown: {trouble}")
+
+
+def _changed(record: Record) -> dict[str, Any] | None:
+    if (receipt := record.receipt) is None:
+        return None
+    return {
+        "tags": list(receipt.tags),
+        "route": receipt.route,
+        "route_before": receipt.route_before,
+        "note_id": receipt.note_id,
+    }
+
+
+def _terms(record: Record, configuration: Configuration) -> tuple[list[tuple[str, float]], str]:
+    """The journal keeps no text, so the message is read again from its source."""
+    from smartticket_daemon.assemble import load_model
+    from smartticket_daemon.errors import SmartTicketError
+    from smartticket_daemon.judge import text_of
+    from smartticket_daemon.registry import connector_class
+
+    own = configuration.sources.get(record.ref.source)
+    if own is None:
+        return [], "its source is not in the settings any more"
+    connector = connector_class(own.kind)(record.ref.source, own)
+    try:
+        message = connector.read(record.ref)
+        model = load_model(configuration.settings)
+        return list(model.explain(message.subject, text_of(message))), ""
+    except SmartTicketError as error:
+        return [], str(error)
+    finally:
+        connector.close()
