@@ -5,16 +5,17 @@ A customer's text is only ever a value, never a template, so nothing in it can b
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smartticket_daemon.domain import Message, Note
 from smartticket_daemon.errors import ConfigurationError
+from smartticket_daemon.names import first_name
 
 PLACEHOLDERS = frozenset({"first_name", "subject", "ticket"})
 """The only values a template may use; each may be empty."""
@@ -22,7 +23,13 @@ PLACEHOLDERS = frozenset({"first_name", "subject", "ticket"})
 FALLBACK_LANGUAGE = "en"
 MAX_VALUE = 200
 _SUFFIX = ".txt"
-_NOT_A_NAME = re.compile(r"[^\w'’.-]|\d|_")
+
+_LANGUAGE_PARTS = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.CondExpr,
+    nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Filter,
+)  # fmt: skip
+"""What a reply template may be made of: text, values, choices. No calls, no attributes, no loops."""
+_FILTERS = frozenset({"capitalize", "default", "lower", "title", "trim", "truncate", "upper"})
 
 
 class Replies:
@@ -46,18 +53,17 @@ class Replies:
             self._templates[file.stem, file.parent.name] = self._compile(file)
 
     def _compile(self, file: Path) -> Template:
+        """Checked by its parts, then rendered with every choice of full and empty values."""
         try:
             source = file.read_text("utf-8")
-            asked = meta.find_undeclared_variables(self._environment.parse(source))
-            if unknown := sorted(asked - PLACEHOLDERS):
-                raise ConfigurationError(
-                    f"{file}: unknown placeholder {', '.join(unknown)}; use {', '.join(sorted(PLACEHOLDERS))}"
-                )
+            _refuse_foreign_parts(file, self._environment.parse(source))
             template = self._environment.from_string(source)
-            template.render(dict.fromkeys(PLACEHOLDERS, ""))
-        except (TemplateError, UnicodeDecodeError, OSError) as error:
-            line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-            raise ConfigurationError(f"{file}{line}: not a usable reply template: {error}") from None
+            for filled in product(("", "Jane"), repeat=len(PLACEHOLDERS)):
+                template.render(dict(zip(sorted(PLACEHOLDERS), filled, strict=True)))
+        except (TemplateError, TypeError, ValueError, OSError) as error:
+            line = getattr(error, "lineno", None)
+            place = f"{file}, line {line}" if line else str(file)
+            raise ConfigurationError(f"{place}: not a usable reply template: {error}") from None
         return template
 
     def missing(self, categories: Iterable[str]) -> list[str]:
@@ -72,27 +78,42 @@ class Replies:
         return Note(body=body.strip() + "\n", name=f"{category}.{language}")
 
 
+def _refuse_foreign_parts(file: Path, template: nodes.Template) -> None:
+    for part in _walk(template):
+        place = f"{file}, line {part.lineno}"
+        if isinstance(part, nodes.Name) and part.name not in PLACEHOLDERS:
+            known = ", ".join(sorted(PLACEHOLDERS))
+            raise ConfigurationError(f"{place}: unknown placeholder {part.name}; use {known}")
+        if isinstance(part, nodes.Filter) and part.name not in _FILTERS:
+            known = ", ".join(sorted(_FILTERS))
+            raise ConfigurationError(f"{place}: filter {part.name} is not for replies; use {known}")
+        if not isinstance(part, _LANGUAGE_PARTS):
+            raise ConfigurationError(
+                f"{place}: {type(part).__name__} is not for replies; show placeholders, choose with if"
+            )
+
+
+def _walk(node: nodes.Node) -> Iterable[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _walk(child)
+
+
 def values(message: Message) -> Mapping[str, str]:
     """What a template may show of a message: one line each, without control characters, short."""
     return {
-        "first_name": first_name(message.requester.name),
+        "first_name": first_name(_one_line(message.requester.name)),
         "subject": _one_line(message.subject),
         "ticket": _one_line(message.number),
     }
 
 
-def first_name(name: str) -> str:
-    """The first word of a display name when it looks like a name, else nothing: no greeting beats a wrong one.
-
-    "Doe, Jane" gives Jane; an address, a digit or an odd character gives "".
-    """
-    text = _one_line(name).strip("\"' ")
-    if "," in text:
-        text = text.partition(",")[2].strip()
-    word = text.split(" ")[0] if text else ""
-    return "" if len(word) < 2 or len(word) > 30 or _NOT_A_NAME.search(word) else word
-
-
 def _one_line(text: str) -> str:
-    printable = (c if unicodedata.category(c)[0] != "C" else " " for c in text[: 4 * MAX_VALUE])
-    return " ".join("".join(printable).split())[:MAX_VALUE]
+    kept = (_plain(c) for c in text[: 4 * MAX_VALUE])
+    return " ".join("".join(kept).split())[:MAX_VALUE].rstrip()
+
+
+def _plain(character: str) -> str:
+    """Control characters part words; invisible marks (bidi, zero width, half a surrogate) only go."""
+    kind = unicodedata.category(character)
+    return " " if kind == "Cc" else "" if kind[0] == "C" else character
