@@ -52,7 +52,7 @@ def first_name(name: str) -> str:
 
 
 def _in_order(text: str) -> str:
-    """ "Doe, Jane" the way it is spoken; "Jane Doe, PhD" without what follows the name."""
+    """The name the way it is spoken: of "Doe, Jane" the end first, of "Jane Doe, PhD" the name alone."""
     before, comma, after = text.partition(",")
     if not comma or all(_bare(word) in _AFTER_NAMES for word in after.replace(",", " ").split()):
         return before
