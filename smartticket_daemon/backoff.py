@@ -20,5 +20,5 @@ class Backoff:
 
     def delay(self, attempts: int) -> timedelta:
         """The wait after the `attempts`-th failure, counted from 1."""
-        full = min(self.base * 2 ** min(attempts - 1, 20), LONGEST)
+        full: timedelta = min(self.base * (1 << min(attempts - 1, 20)), LONGEST)
         return full * (0.5 + 0.5 * self.random())

@@ -43,7 +43,7 @@ class _Foreign(logging.Handler):
         )
 
 
-def _plain(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _plain(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """No control characters in any value: a log line cannot be forged or colour a terminal."""
     return {key: _printable(value) if isinstance(value, str) else value for key, value in event.items()}
 

@@ -51,7 +51,7 @@ class Source:
     routes: frozenset[str] = frozenset()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stopping: Callable[[], bool] = lambda: False
-    watch: Callable[[Verdict], None] = lambda verdict: None
+    watch: Callable[[Verdict], None] | None = None
     """Sees every verdict as it is recorded; the dry run prints them."""
 
 
@@ -88,8 +88,9 @@ def _take_in(source: Source, batch: Batch) -> int:
     entries = [_entry(source, verdict) for verdict in verdicts]
     entries += [_unreadable(bad, now) for bad in seen.unreadable]
     fresh = source.journal.record(source.name, entries, batch.cursor, seen.moved, now)
-    for verdict in verdicts:
-        source.watch(verdict)
+    if source.watch:
+        for verdict in verdicts:
+            source.watch(verdict)
     if fresh:
         log.info("batch_recorded", source=source.name, messages=len(batch.messages), new=fresh)
     return fresh

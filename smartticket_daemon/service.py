@@ -30,7 +30,7 @@ class Service:
         """Shutting down in good order."""
         self._tell("STOPPING")
 
-    def _tell(self, name: str, value: str | None = None) -> None:
+    def _tell(self, name: str, value: str = "") -> None:
         if not self._listening:
             return
         from cysystemd.daemon import Notification, notify

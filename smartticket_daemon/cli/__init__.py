@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 
 from smartticket_daemon.errors import SmartTicketError
 
@@ -30,6 +31,6 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - its text may hold a customer's words, so only its place is shown
         place = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"internal error {type(error).__name__} at {os.path.basename(place.filename)}:{place.lineno}"
+        text = f"internal error {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
         print(f"smartticket: {text}; please report it", file=sys.stderr)  # noqa: T201
         sys.exit(70)

@@ -10,7 +10,7 @@
 """
 
 from smartticket_daemon.journal.journal import SqlJournal
-from smartticket_daemon.journal.lock import hold_state
-from smartticket_daemon.journal.opening import journal_exists, open_journal
+from smartticket_daemon.journal.lock import hold_state, holder
+from smartticket_daemon.journal.opening import journal_exists, open_journal, scratch_copy
 
-__all__ = ["SqlJournal", "hold_state", "journal_exists", "open_journal"]
+__all__ = ["SqlJournal", "hold_state", "holder", "journal_exists", "open_journal", "scratch_copy"]

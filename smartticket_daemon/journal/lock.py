@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from smartticket_daemon.errors import StateHeld
 from smartticket_daemon.journal.folder import state_folder, translated
 
 FILE = "daemon.lock"
+LOOKS = (0.02, 0.05, 0.1)
+"""Pauses (s) before giving up: `holder` takes the lock for a moment when it looks."""
 
 
 @contextmanager
@@ -36,13 +39,33 @@ def hold_state(state_dir: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def holder(state_dir: Path) -> str | None:
+    """Who holds the state directory now, in words; None when nobody does."""
+    try:
+        handle = os.open(state_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(handle)
+    finally:
+        os.close(handle)
+    return None
+
+
 def _lock(handle: int, state_dir: Path) -> None:
     with translated(state_dir / FILE):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = f"{state_dir} is in use: {_holder(handle)}; end it or set another state_dir"
-            raise StateHeld(words) from None
+        for pause in (*LOOKS, None):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if pause is None:
+                    words = f"{state_dir} is in use: {_holder(handle)}; end it or set another state_dir"
+                    raise StateHeld(words) from None
+                time.sleep(pause)
+            else:
+                return
 
 
 def _sign(handle: int, path: Path) -> None:

@@ -11,7 +11,7 @@ from smartticket_daemon.errors import JournalError
 from smartticket_daemon.journal.folder import state_folder, translated
 from smartticket_daemon.journal.journal import SqlJournal
 from smartticket_daemon.journal.schema import HEAD, metadata, version
-from smartticket_daemon.journal.sqlite import open_store
+from smartticket_daemon.journal.sqlite import copy_store, open_store
 
 FILE = "journal.db"
 
@@ -42,6 +42,13 @@ def open_journal(state_dir: Path, patience: float = 10.0) -> SqlJournal:
         store.close()
         raise
     return SqlJournal(store)
+
+
+def scratch_copy(state_dir: Path, into: Path) -> None:
+    """A copy of the journal for a dry run, taken while a daemon may be at work; nothing where none is."""
+    if journal_exists(state_dir):
+        _private_file(into / FILE)
+        copy_store(state_dir / FILE, into / FILE)
 
 
 def _private_file(path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from smartticket_daemon.errors import JournalError
 from smartticket_daemon.journal.store import Explain, Store
 
 _SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
@@ -17,6 +19,15 @@ _SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_
 def open_store(path: Path, patience: float) -> Store:
     """A store in one file; `patience` (s) is how long to wait while another process writes."""
     return Store(_engine(path, patience), explainer(path), _checkpoint)
+
+
+def copy_store(path: Path, target: Path) -> None:
+    """A consistent copy, without holding up whoever writes. Raises JournalError."""
+    try:
+        with closing(sqlite3.connect(path)) as original, closing(sqlite3.connect(target)) as copy:
+            original.backup(copy)
+    except sqlite3.Error as error:
+        raise JournalError(explainer(path)(error)) from None
 
 
 def _engine(path: Path, patience: float) -> Engine:
