@@ -11,13 +11,36 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+demo: .venv/ready
+	$(BIN)/smartticket demo
+
+test: check
+	tests/servers/install.sh
+	$(BIN)/pytest -q -n 2 --dist worksteal
+
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_docs.py
 
+# Root on Debian: the unit under a real systemd, then the image, both beside a real Dovecot.
+test-install: .venv/ready
+	tests/install/run.sh
+
+model: .venv/ready
+	$(BIN)/python -m smartticket_training.default
+
+campaign: .venv/ready
+	tests/servers/install.sh
+	$(BIN)/python bench/crash.py --runs 1000 --seed 1
+	$(BIN)/python bench/mail_fuzz.py --count 10000 --seed 1
+
+picture: .venv/ready
+	$(BIN)/python docs/picture.py docs/demo.svg
+
 lock:
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group build -o requirements/build.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements/dev.lock
 
