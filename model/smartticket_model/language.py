@@ -1,0 +1,73 @@
+"""Which of a few languages a text is in, by the byte n-grams typical of each.
+
+A naive Bayes score over the longest known n-gram that ends at each byte, counts damped by log(1 + n): the
+scheme of py3langid (BSD-3-Clause), whose table the training side cuts down to these languages.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FALLBACK = "en"
+SHORTEST, LONGEST = 2, 6
+"""Length of the n-grams, in bytes."""
+
+_MAX_CHARS = 256
+_FEWEST_LETTERS = 10
+_LEAST_PROBABILITY = 0.6
+
+
+def ngram_code(ngram: bytes) -> int:
+    """An n-gram of at most LONGEST bytes as one number: its length, then its bytes."""
+    return len(ngram) << 48 | int.from_bytes(ngram, "big")
+
+
+class Languages:
+    """Tells the languages in `labels` apart; whatever is none of them, or too short, is FALLBACK."""
+
+    def __init__(self, labels: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._labels = tuple(str(label) for label in labels)
+        self._codes = arrays["language.codes"]
+        self._logs = arrays["language.logs"]
+        self._prior = arrays["language.prior"]
+        if self._logs.shape != (len(self._codes), len(labels)) or self._prior.shape != (len(labels),):
+            raise ValueError
+
+    def of(self, subject: str, body: str) -> str:
+        """Code of the language, as `de`."""
+        text = f"{subject[:_MAX_CHARS]}\n{body[:_MAX_CHARS]}"
+        if sum(map(str.isalpha, text)) < _FEWEST_LETTERS:
+            return FALLBACK
+        scores = self.scores(text)
+        powers = np.exp(scores - scores.max())
+        if powers.max() < _LEAST_PROBABILITY * powers.sum():
+            return FALLBACK
+        return self._labels[int(scores.argmax())]
+
+    def scores(self, text: str) -> NDArray[np.float64]:
+        """One score a language, scaled by the root of the length so that long texts do not overrule doubt."""
+        text = unicodedata.normalize("NFC", text.lower() if text.isupper() else text)
+        data = np.frombuffer(text.encode("utf-8", "ignore"), dtype=np.uint8).astype(np.uint64)
+        places, counts = np.unique(self._find(data), return_counts=True)
+        total = np.log1p(counts) @ self._logs[places].astype(np.float64) + self._prior
+        return np.asarray(total / np.sqrt(max(len(data), 1)))
+
+    def _find(self, data: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Row of the longest known n-gram ending at each byte; bytes where none ends are left out."""
+        longest = np.full(len(data), -1, dtype=np.int64)
+        value = data
+        for n in range(SHORTEST, LONGEST + 1):
+            if len(data) < n:
+                break
+            value = value[:-1] << np.uint64(8) | data[n - 1 :]
+            wanted = value | np.uint64(n << 48)
+            places = np.searchsorted(self._codes, wanted)
+            places[places == len(self._codes)] = 0
+            known = self._codes[places] == wanted
+            longest[n - 1 :][known] = places[known]
+        return longest[longest >= 0]

@@ -1,0 +1,1 @@
+"""Makes and measures models; needs the `training` extra (scikit-learn, pandas, joblib)."""

@@ -1,0 +1,98 @@
+"""The runtime's features as scikit-learn transformers, so that a model is also an ordinary Pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from smartticket_model.features import HASH_SIZE, WORD, Block, clean, view
+
+Pairs = Sequence[tuple[str, str]]
+
+
+class View(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """From (subject, body) pairs to the text that a block looks at."""
+
+    def __init__(self, name: str = "text") -> None:
+        self.name = name
+
+    def fit(self, _pairs: Pairs, _y: object = None) -> View:
+        """Nothing to learn."""
+        return self
+
+    def transform(self, pairs: Pairs) -> list[str]:
+        """One text for each pair."""
+        return [view(self.name, subject, body) for subject, body in pairs]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class Known(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Keeps the hashed columns that at least `min_documents` training texts have."""
+
+    def __init__(self, min_documents: int = 1) -> None:
+        self.min_documents = min_documents
+
+    def fit(self, counts: csr_matrix, _y: object = None) -> Known:
+        """Learn which columns to keep, and how many texts have each."""
+        frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
+        self.slots_: NDArray[np.int64] = np.flatnonzero(frequencies >= self.min_documents)
+        self.frequencies_: NDArray[np.int64] = frequencies[self.slots_]
+        return self
+
+    def transform(self, counts: csr_matrix) -> csr_matrix:
+        """The kept columns alone."""
+        return counts[:, self.slots_]
+
+
+def counter(block: Block) -> Pipeline:
+    """From pairs to hashed counts of one block; learns nothing."""
+    options: dict[str, Any] = {"analyzer": "char_wb"}
+    if block.analyzer == "word":
+        options = {"analyzer": "word", "token_pattern": WORD}
+    hashing = HashingVectorizer(
+        n_features=HASH_SIZE,
+        preprocessor=clean,
+        ngram_range=(block.low, block.high),
+        norm=None,
+        alternate_sign=False,
+        **options,
+    )
+    return Pipeline([("view", View(block.view)), ("hash", hashing)])
+
+
+class FittedSpace:
+    """Known terms and their weights of every block, learnt from hashed counts of training texts."""
+
+    def __init__(self, blocks: Sequence[Block], counts: Sequence[csr_matrix], min_documents: int) -> None:
+        self.blocks = tuple(blocks)
+        self.documents = counts[0].shape[0]
+        self.known = [Known(min_documents).fit(block) for block in counts]
+        self.tfidf = [
+            TfidfTransformer(sublinear_tf=True).fit(known.transform(block))
+            for known, block in zip(self.known, counts, strict=True)
+        ]
+
+    def matrix(self, counts: Sequence[csr_matrix]) -> csr_matrix:
+        """Feature values of texts given by their hashed counts."""
+        parts = [
+            block.weight * tfidf.transform(known.transform(hashed))
+            for block, known, tfidf, hashed in zip(self.blocks, self.known, self.tfidf, counts, strict=True)
+        ]
+        return hstack(parts, format="csr")
+
+    def union(self) -> FeatureUnion:
+        """The same as one scikit-learn transformer of (subject, body) pairs."""
+        steps = [
+            (block.name, Pipeline([("count", counter(block)), ("known", known), ("tfidf", tfidf)]))
+            for block, known, tfidf in zip(self.blocks, self.known, self.tfidf, strict=True)
+        ]
+        return FeatureUnion(steps, transformer_weights={block.name: block.weight for block in self.blocks})

@@ -1,0 +1,122 @@
+"""Quality in figures, the same ones wherever a model is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+from smartticket_model.curve import Point
+
+BINS = 15
+FEWEST_ACCEPTED = 10
+"""A precision seen on fewer rows is not trusted with a threshold."""
+
+_DIGITS = 6
+
+
+def measure(
+    truth: Sequence[str],
+    probabilities: NDArray[np.float64],
+    labels: Sequence[str],
+    thresholds: Mapping[str, float],
+) -> dict[str, Any]:
+    """All figures for rows with a true label each and probabilities (rows x labels).
+
+    A true label that is not among `labels` counts as an error. Coverage is the share of rows whose confidence
+    reaches the threshold of the predicted category.
+    """
+    true, names = np.array(truth, dtype=object), np.array(labels, dtype=object)
+    predicted = names[probabilities.argmax(axis=1)]
+    confidence = probabilities.max(axis=1)
+    right = predicted == true
+    accepted = confidence >= np.array([thresholds.get(label, np.inf) for label in predicted])
+    return {
+        "n": len(true),
+        "accuracy": _round(right.mean()),
+        "macro_f1": _round(f1_score(true, predicted, average="macro", zero_division=0.0)),
+        "log_loss": _round(_log_loss(true, probabilities, labels)),
+        "ece": _round(calibration_error(confidence, right)),
+        "coverage": _round(accepted.mean()),
+        "precision_at_coverage": _mean(right[accepted]),
+        "per_category": _per_category(true, predicted, right, accepted, thresholds),
+    }
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error over 15 bins of equal width (Naeini et al. 2015)."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def front(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Point]:
+    """Precision against coverage of one category's predictions, only where it costs coverage to do better."""
+    order = np.argsort(-confidence, kind="stable")
+    sorted_, correct = confidence[order], np.cumsum(right[order])
+    accepted = np.arange(1, len(order) + 1)
+    ends = np.flatnonzero(np.append(sorted_[1:] != sorted_[:-1], True)) if len(order) else np.array([], int)
+    points: list[Point] = []
+    best = -1.0
+    for end in ends[::-1]:
+        precision = correct[end] / accepted[end]
+        if accepted[end] >= FEWEST_ACCEPTED and precision > best:
+            best = float(precision)
+            threshold = float(np.floor(sorted_[end] * 10**_DIGITS) / 10**_DIGITS)
+            points.append((threshold, float(precision), _round(accepted[end] / len(order))))
+    return points[::-1]
+
+
+def curve(
+    truth: NDArray[np.int64], probabilities: NDArray[np.float64], labels: Sequence[str]
+) -> dict[str, list[Point]]:
+    """The front of every label, over the rows that are predicted as it."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    return {
+        label: front(confidence[predicted == number], (truth == number)[predicted == number])
+        for number, label in enumerate(labels)
+    }
+
+
+def _per_category(
+    true: NDArray[Any],
+    predicted: NDArray[Any],
+    right: NDArray[np.bool_],
+    accepted: NDArray[np.bool_],
+    thresholds: Mapping[str, float],
+) -> dict[str, dict[str, Any]]:
+    names = sorted(set(true) | set(predicted))
+    figures = precision_recall_fscore_support(true, predicted, labels=names, zero_division=0.0)
+    result = {}
+    for name, precision, recall, f1, support in zip(names, *figures, strict=True):
+        ours = predicted == name
+        result[name] = {
+            "precision": _round(precision),
+            "recall": _round(recall),
+            "f1": _round(f1),
+            "support": int(support),
+            "threshold": thresholds.get(name),
+            "coverage": _mean(accepted[ours]),
+            "precision_at_coverage": _mean(right[ours & accepted]),
+        }
+    return result
+
+
+def _log_loss(true: NDArray[Any], probabilities: NDArray[np.float64], labels: Sequence[str]) -> float:
+    """Mean of -log of the true label's probability, an unknown label's being the smallest there is."""
+    column = {label: number for number, label in enumerate(labels)}
+    given = [
+        row[column[label]] if label in column else 0.0 for label, row in zip(true, probabilities, strict=True)
+    ]
+    return float(-np.log(np.maximum(given, np.finfo(np.float64).eps)).mean())
+
+
+def _mean(values: NDArray[np.bool_]) -> float | None:
+    return _round(values.mean()) if len(values) else None
+
+
+def _round(value: float) -> float:
+    return round(float(value), _DIGITS)

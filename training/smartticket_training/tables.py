@@ -1,0 +1,126 @@
+"""Data files: CSV and JSON Lines, plain or .gz, as rows of text. Standard library only.
+
+UTF-8 with or without a BOM unless told otherwise; every cell is text ("NA" too); NUL bytes are dropped.
+Raises DataError with file, line and mend, and never a cell's content.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smartticket_daemon.errors import DataError
+
+_LARGEST_CELL = 1 << 26
+_SEPARATORS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record: its line in the file (of a CSV, the last) and its cells by column."""
+
+    line: int
+    cells: dict[str, str]
+
+
+def read_rows(path: str | Path, columns: Sequence[str], encoding: str = "utf-8-sig") -> Iterator[Row]:
+    """Rows in file order, each with at least `columns`.
+
+    A CSV that lacks one of the columns is refused; a JSON object that lacks one has it empty, but one that
+    no object has is refused at the end.
+    """
+    path = Path(path)
+    text = _decode(path, _bytes(path), encoding).replace("\0", "")
+    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if kind == "csv":
+        return _csv_rows(path, text, columns)
+    if kind in ("jsonl", "ndjson"):
+        return _json_rows(path, text, columns)
+    raise DataError(f"{path}: not a kind of data file that is known; use .csv or .jsonl (or either with .gz)")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise DataError(f"{path}: the compressed file is broken; compress it again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _decode(path: Path, data: bytes, encoding: str) -> str:
+    if encoding.lower() in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        mend = "save it as UTF-8 or name its encoding with --encoding"
+        raise DataError(f"{path}, line {line}: not {encoding.removesuffix('-sig')} text; {mend}") from None
+    except LookupError:
+        raise DataError(f"{path}: no such encoding as {encoding}; utf-8 or cp1252 for example") from None
+
+
+def _csv_rows(path: Path, text: str, columns: Sequence[str]) -> Iterator[Row]:
+    csv.field_size_limit(_LARGEST_CELL)
+    head = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        header = next(reader, [])
+        _check_header(path, header, columns)
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                counts = f"{len(cells)} cells under {len(header)} columns"
+                mend = "put quotes around text that holds the separator or line breaks"
+                raise DataError(f"{path}, line {reader.line_num}: {counts}; {mend}")
+            yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}; mend the quotes") from None
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if not header:
+        raise DataError(f"{path}: is empty; the first line must name the columns")
+    if len(set(header)) != len(header):
+        raise DataError(f"{path}, line 1: two columns have the same name; rename one")
+    if missing := [column for column in columns if column not in header]:
+        raise DataError(f"{path}, line 1: no column {missing[0]}; there are: {', '.join(header)}")
+
+
+def _json_rows(path: Path, text: str, columns: Sequence[str]) -> Iterator[Row]:
+    seen: set[str] = set()
+    line = 0
+    for line, raw in enumerate(text.split("\n"), 1):
+        if raw.strip():
+            cells = _json_cells(path, line, raw)
+            seen.update(cells)
+            yield Row(line, {**dict.fromkeys(columns, ""), **cells})
+    if missing := [column for column in columns if column not in seen]:
+        raise DataError(f"{path}: no line has a field {missing[0]}; there are: {', '.join(sorted(seen))}")
+
+
+def _json_cells(path: Path, line: int, raw: str) -> dict[str, str]:
+    try:
+        value = json.loads(raw, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}, line {line}: not JSON; each line must be one object") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path}, line {line}: not an object; each line must be one, as {{...}}")
+    return {key: _cell(item) for key, item in value.items()}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
