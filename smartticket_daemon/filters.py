@@ -82,7 +82,7 @@ def _answered(message: Message, _: FilterRules) -> bool:
 
 
 def _own_address(message: Message, rules: FilterRules) -> bool:
-    """From is ours. A web form mails in our name too, but asks to answer somebody else: that is a customer."""
+    """From is ours. A web form mails in our name too but names a customer to answer: that is not ours."""
     headers = dict(message.headers)
     sender = headers.get("from") or message.requester.address
     answer_to = headers.get("reply-to") or sender
@@ -152,7 +152,9 @@ def _automatic_subject(message: Message, _: FilterRules) -> bool:
     return bool(AUTOMATIC_SUBJECT.match(message.subject, 0, 200))
 
 
-_NO_REPLY = frozenset("noreply donotreply nepasrepondre noresponder naoresponda nonrispondere".split())
+_NO_REPLY = frozenset(
+    ("noreply", "donotreply", "nepasrepondre", "noresponder", "naoresponda", "nonrispondere")
+)
 
 
 def _nobody_to_answer(message: Message, _: FilterRules) -> bool:

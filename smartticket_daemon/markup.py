@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -13,13 +14,14 @@ MAX_HTML = 512 * 1024
 """Characters of HTML that are looked at."""
 
 _MAX_DEPTH = 400
-_MAX_WORK = 2_000_000
+_MAX_COPIES = 100_000
 _CHEAP_TAGS = 400
 _DROPPED = "style,script,title,head,template,noscript,object,svg,iframe,select,textarea,math,[hidden]"
 _BLOCKS = (
     "address,article,aside,center,dd,div,dl,dt,fieldset,footer,form,h1,h2,h3,h4,h5,h6,header,"
     "hr,li,main,nav,ol,p,pre,section,table,tr,ul"
 )
+_BLOCK_NAMES = frozenset((*_BLOCKS.split(","), "br", "blockquote"))
 _HISTORY = "#divRplyFwdMsg,#appendonsend,#OLK_SRC_BODY_SECTION,[class*=yahoo_quoted]"
 _OPEN, _CLOSE, _BREAK = "\ue000", "\ue001", "\ue002"
 """Private characters that stand for the edges of a quoted block and for a line break while converting."""
@@ -30,7 +32,33 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*>?", re.DOTALL)
 _UNREAD = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _SELF_CLOSING = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li td th tr dd dt option".split()
+    {
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+        "p",
+        "li",
+        "td",
+        "th",
+        "tr",
+        "dd",
+        "dt",
+        "option",
+    }
+)
+_FORMATTING = frozenset(
+    {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|mso-hide\s*:\s*all"
@@ -59,23 +87,28 @@ def text_of_html(html: str) -> str:
 
 
 def _is_hostile(html: str) -> bool:
-    """Whether nesting is deeper, or depth summed over all tags larger, than any real mail's.
+    """Whether mark-up is nested deeper than any real mail's, or leaves formatting open over many tags.
 
-    A tree builder may copy every open formatting element at each new block: the sum bounds that work.
+    A tree builder copies every open formatting element (HTML, 13.2.4.3) into each new block: the sum of
+    those open at each tag bounds the nodes it makes, at some 360 bytes each.
     """
     if html.count("<") <= _CHEAP_TAGS:
         return False
-    depth = work = 0
+    opened: Counter[str] = Counter()
+    depth = formats = copies = 0
     for match in _TAG.finditer(html):
-        closing, name = match.groups()
-        if closing:
-            depth = max(depth - 1, 0)
-        elif name and name.lower() not in _SELF_CLOSING:
-            depth += 1
-        work += depth
-        if depth > _MAX_DEPTH or work > _MAX_WORK:
+        name = (match[2] or "").lower()
+        if not name or name in _SELF_CLOSING or (match[1] and not opened[name]):
+            copies += formats
+            continue
+        step = -1 if match[1] else 1
+        opened[name] += step
+        depth += step
+        formats += step * (name in _FORMATTING)
+        copies += formats
+        if depth > _MAX_DEPTH or copies > _MAX_COPIES:
             return True
-    return False
+    return copies > _MAX_COPIES
 
 
 def _stripped(html: str) -> str:
@@ -87,9 +120,6 @@ def _stripped(html: str) -> str:
         return unescape(text)
     except ValueError:  # a character reference of thousands of digits
         return text
-
-
-_BLOCK_NAMES = frozenset((*_BLOCKS.split(","), "br", "blockquote"))
 
 
 def _remove_unseen(body: LexborNode) -> None:

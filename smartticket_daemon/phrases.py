@@ -9,39 +9,47 @@ def _any_of(words: str) -> str:
     return "|".join(re.escape(word.strip()) for word in words.split("|"))
 
 
-ATTRIBUTION_START = re.compile(
-    rf"[ \t]*(?:{_any_of('On|El|Le|Am|Em|Il|Op|Den|På|W dniu|Dnia|Dne|Dňa|În data|Pe|A|Ngày|Pada|Στις|Vào|Il giorno|Em data|El dia')})\s",
-    re.IGNORECASE,
+_STARTS = (
+    "On|El|Le|Am|Em|Il|Op|Den|På|W dniu|Dnia|Dne|Dňa|În data|Pe|A|Ngày|Vào|Pada|Στις|Il giorno|Em data|El dia"
 )
+ATTRIBUTION_START = re.compile(rf"[ \t]*(?:{_any_of(_STARTS)})\s", re.IGNORECASE)
 """How the languages begin that put the date first: On, El, Le, Am, Em, Il, Op, Den ..."""
 
+_VERBS = (
+    "escribió|escribio|a écrit|a ecrit|schrieb|geschrieben|escreveu|ha scritto|scrive|schreef|skrev|"
+    "kirjoitti|napisał|napisał(a)|napisała|pisze|napsal|napsal(a)|napísal|napísal(a)|написал|написал(а)|"
+    "написала|пишет|писал|написав|пише|ezt írta|írta|a scris|yazdı|έγραψε|đã viết|menulis|va escriure|"
+    "kirjutas|rašė|rakstīja|je napisao|je napisala|כתב|כתבה|كتب|เขียน"
+)
 ATTRIBUTION_VERB = re.compile(
-    rf"(?:(?<!\w)(?:{_any_of('escribió|escribio|a écrit|a ecrit|schrieb|escreveu|ha scritto|scrive|schreef|skrev|kirjoitti|napisał|napisał(a)|napisała|pisze|napsal|napsal(a)|napísal|napísal(a)|написал|написал(а)|написала|пишет|писал|написав|пише|ezt írta|írta|a scris|yazdı|έγραψε|đã viết|menulis|va escriure|kirjutas|rašė|rakstīja|je napisao|je napisala|geschrieben|כתב|כתבה|كتب|เขียน')})(?!\w)"
-    rf"|(?<![^\W\d_])wrote(?!\w)|写道|寫道|のメッセージ|님이 작성|のメール)",
+    rf"(?<!\w)(?:{_any_of(_VERBS)})(?!\w)|(?<![^\W\d_])wrote(?!\w)|写道|寫道|のメッセージ|님이 작성|のメール",
     re.IGNORECASE,
 )
 """The verb of an attribution; `wrote` may follow an address without a space."""
 
 _ORIGINAL = (
     "original message|original email|original e-mail|ursprüngliche nachricht|originalnachricht|"
-    "ursprüngliche e-mail|mensaje original|message d'origine|message d’origine|message original|message initial|"
+    "ursprüngliche e-mail|mensaje original|message d'origine|message d’origine|message original|"
+    "message initial|"
     "mensagem original|messaggio originale|messaggio original|oorspronkelijk bericht|oorspronkelijke bericht|"
-    "ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding|"
+    "ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|"
+    "opprinnelig melding|"
     "alkuperäinen viesti|oryginalna wiadomość|wiadomość oryginalna|původní zpráva|pôvodná správa|"
-    "исходное сообщение|оригинальное сообщение|вихідне повідомлення|orijinal mesaj|orijinal ileti|özgün ileti|"
+    "исходное сообщение|оригинальное сообщение|вихідне повідомлення|orijinal mesaj|orijinal ileti|"
+    "özgün ileti|"
     "eredeti üzenet|mesaj original|mesajul original|αρχικό μήνυμα|missatge original|原始邮件|原始郵件|"
     "元のメッセージ|원본 메일|원본 메시지|tin nhắn gốc|pesan asli"
 )
 SEPARATOR_LINE = re.compile(rf"[ \t]*-{{2,}}[ \t]*(?:{_any_of(_ORIGINAL)})[ \t]*-{{2,}}[ \t]*", re.IGNORECASE)
 """A line of its own above the history."""
 
-REPLY_ABOVE = re.compile(
-    r"[ \t#*-]{0,20}(?:please )?(?:type|write|reply)[\w ]{0,30} above this line[ \t#*.-]{0,20}"
-    r"|[ \t#*-]{0,20}bitte antworten sie oberhalb dieser (?:zeile|linie)[ \t#*.-]{0,20}"
-    r"|[ \t#*-]{0,20}(?:veuillez )?(?:répondre|répondez) au-dessus de cette ligne[ \t#*.-]{0,20}"
-    r"|[ \t#*-]{0,20}(?:por favor,? )?(?:responda|escriba su respuesta) (?:por encima|encima) de esta línea[ \t#*.-]{0,20}",
-    re.IGNORECASE,
+_REPLY_ABOVE = (
+    r"(?:please )?(?:type|write|reply|enter)[\w ]{0,30} above this line",
+    r"bitte antworten sie oberhalb dieser (?:zeile|linie)",
+    r"(?:veuillez )?(?:répondre|répondez) au-dessus de cette ligne",
+    r"(?:por favor,? )?(?:responda|escriba su respuesta) (?:por encima|encima) de esta línea",
 )
+REPLY_ABOVE = re.compile(rf"[ \t#*-]{{0,20}}(?:{'|'.join(_REPLY_ABOVE)})[ \t#*.-]{{0,20}}", re.IGNORECASE)
 """The line helpdesks put on top of their mails; what is below it was theirs."""
 
 _FORWARDED = (
@@ -53,8 +61,8 @@ _FORWARDED = (
     "begin doorgestuurd bericht|vidarebefordrat meddelande|videresendt meddelelse|videresendt melding|"
     "välitetty viesti|wiadomość przekazana|przekazana wiadomość|přeposlaná zpráva|"
     "пересылаемое сообщение|пересланное сообщение|переслане повідомлення|iletilmiş mesaj|iletilen mesaj|"
-    "továbbított üzenet|mesaj redirecționat|missatge reenviat|转发的邮件|轉寄的郵件|转发邮件|転送されたメッセージ|"
-    "전달된 메시지|전달된 메일"
+    "továbbított üzenet|mesaj redirecționat|missatge reenviat|转发的邮件|轉寄的郵件|转发邮件|"
+    "転送されたメッセージ|전달된 메시지|전달된 메일"
 )
 FORWARD_LINE = re.compile(
     rf"[ \t>]*(?:-{{2,}}[ \t]*)?(?:{_any_of(_FORWARDED)})[^\n]{{0,60}}?(?:-{{2,}}|[:：])[ \t]*", re.IGNORECASE
@@ -64,10 +72,11 @@ FORWARD_LINE = re.compile(
 _LABELS = {
     "from": "from|von|de|da|van|från|fra|frå|lähettäjä|od|от|от кого|від|kimden|gönderen|feladó|de la|από|"
     "expéditeur|remitente|remetente|mittente|afzender|发件人|寄件者|差出人|보낸 사람|보낸사람|送信者|dari|từ",
-    "date": "sent|date|gesendet|gesendet am|datum|envoyé|envoyé le|enviado|enviado el|enviada|enviada em|"
-    "enviado em|fecha|data|inviato|data invio|verzonden|skickat|skickat den|sendt|dato|päivämäärä|lähetetty|"
-    "wysłano|wysłane|odesláno|odoslané|дата|отправлено|надіслано|tarih|gönderildi|gönderilme tarihi|elküldve|"
-    "dátum|trimis|ημερομηνία|στάλθηκε|发送时间|日期|寄件日期|日時|送信日時|날짜|보낸 날짜|tanggal|ngày",
+    "sent": "sent|gesendet|gesendet am|envoyé|envoyé le|enviado|enviado el|enviada|enviada em|enviado em|"
+    "inviato|data invio|verzonden|skickat|skickat den|sendt|lähetetty|wysłano|wysłane|odesláno|odoslané|"
+    "отправлено|надіслано|gönderildi|gönderilme tarihi|elküldve|trimis|στάλθηκε|"
+    "发送时间|寄件日期|送信日時|보낸 날짜",
+    "date": "date|datum|fecha|data|dato|päivämäärä|дата|tarih|dátum|ημερομηνία|日期|日時|날짜|tanggal|ngày",
     "to": "to|an|à|a|para|per|aan|till|til|vastaanottaja|do|komu|кому|кому:|кому|kime|kime:|címzett|către|"
     "προς|destinataire|destinatario|destinatário|收件人|宛先|받는 사람|받는사람|kepada|đến",
     "subject": "subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|ämne|emne|aihe|temat|předmět|"
@@ -98,46 +107,37 @@ CLIENT_SIGNATURE = re.compile(
 _AUTOMATIC = (
     "automatic reply|automatic response|auto reply|auto-reply|autoreply|auto response|auto-response|"
     "autoresponse|automated reply|automated response|out of office|out-of-office|out of the office|ooo|"
-    "out of office reply|out of office autoreply|away from my mail|vacation reply|vacation message|"
-    "vacation notice|on vacation|on leave|on annual leave|on holiday|i am out of the office|"
+    "out of office reply|out of office autoreply|vacation reply|vacation message|vacation notice|"
+    "i am out of the office|"
     "respuesta automática|respuesta automatica|contestación automática|fuera de la oficina|fuera de oficina|"
-    "ausente de la oficina|mensaje de ausencia|ausencia de la oficina|de vacaciones|"
+    "ausente de la oficina|mensaje de ausencia|"
     "réponse automatique|reponse automatique|absence du bureau|absent du bureau|message d'absence|"
-    "message d’absence|notification d'absence|notification d’absence|en congé|en congés|"
-    "abwesenheitsnotiz|abwesenheitsmeldung|abwesenheitsnachricht|abwesenheitsassistent|abwesenheit|"
-    "automatische antwort|automatische rückantwort|automatische abwesenheitsnotiz|nicht im büro|"
-    "nicht im haus|im urlaub|außer haus|ausser haus|"
+    "message d’absence|notification d'absence|notification d’absence|"
+    "abwesenheitsnotiz|abwesenheitsmeldung|abwesenheitsnachricht|abwesenheitsassistent|automatische antwort|"
+    "automatische rückantwort|automatische abwesenheitsnotiz|nicht im büro|"
     "resposta automática|resposta automatica|fora do escritório|fora do escritorio|ausência do escritório|"
-    "ausência temporária|mensagem de ausência|aviso de ausência|em férias|de férias|"
+    "mensagem de ausência|aviso de ausência|"
     "risposta automatica|fuori sede|fuori ufficio|assenza dall'ufficio|assenza dall’ufficio|"
-    "messaggio di assenza|avviso di assenza|in ferie|"
-    "automatisch antwoord|automatische reactie|automatisch bericht|afwezigheidsbericht|afwezigheidsmelding|"
-    "afwezigheidsassistent|niet op kantoor|niet aanwezig|op vakantie|afwezig|"
+    "messaggio di assenza|avviso di assenza|"
+    "automatisch antwoord|automatisch bericht|afwezigheidsbericht|afwezigheidsmelding|"
+    "afwezigheidsassistent|niet op kantoor|"
     "autosvar|automatiskt svar|frånvaromeddelande|automatisk svar|fraværsmelding|fraværsassistent|"
     "automaattinen vastaus|poissaoloviesti|autoodpowiedź|odpowiedź automatyczna|automatická odpověď|"
     "автоответ|автоматический ответ|otomatik yanıt|automatikus válasz|自動返信|自动回复|自動回覆|자동 회신"
 )
+_UNTIL = "re|aw|until|till|from|bis|vom|von|du|jusqu|hasta|del|até|dal|fino|tot|van"
 AUTOMATIC_SUBJECT = re.compile(
-    rf"\s*(?:\[[^\]]{{1,40}}\]\s*)?(?:auto|automatic|{_any_of(_AUTOMATIC)})\s*(?:[:：]|\Z|[-–—(|]\s)"
-    rf"|\s*(?:{_any_of(_AUTOMATIC)})\s+(?:re|aw|sv|until|till|from|bis|vom|von|du|jusqu|hasta|del|até|dal|fino|tot|van)\b",
-    re.IGNORECASE,
+    rf"\s*(?:{_any_of(_AUTOMATIC)})(?:\s*(?:[:：]|\Z|[-–—(|]\s?)|\s+(?:{_UNTIL})\b)", re.IGNORECASE
 )
-"""How the subject of a vacation or automatic reply begins: the form, then a colon, a dash, a date or nothing."""
+"""How the subject of an automatic reply begins: the form, then a colon, a dash, a date or nothing.
+
+Forms that a customer may well write (`On holiday`, `Im Urlaub`) are left out: headers tell those.
+"""
 
 _BOUNCES = (
-    "undeliverable|undelivered mail|undelivered mail returned to sender|undeliverable mail|returned mail|"
-    "mail delivery failed|mail delivery failure|mail delivery subsystem|delivery status notification|"
-    "delivery failure|delivery notification|delivery has failed|failure notice|mail system error|"
-    "message not delivered|delayed mail|warning: message|mail could not be delivered|"
-    "unzustellbar|nicht zustellbar|zustellung fehlgeschlagen|unzustellbare nachricht|"
-    "non remis|non distribuable|échec de la remise|échec de remise|message non remis|"
-    "no se puede entregar|no entregado|correo no entregado|mensaje no entregado|"
-    "não entregue|não é possível entregar|falha na entrega|mensagem não entregue|"
-    "mancato recapito|non recapitabile|messaggio non recapitato|"
-    "onbestelbaar|niet bezorgd|bezorging mislukt"
+    "undelivered mail returned to sender|mail delivery failed|mail delivery failure|mail delivery subsystem|"
+    "mail delivery failed: returning message to sender|delivery status notification|returned mail|"
+    "failure notice|undeliverable|undeliverable mail|unzustellbar|onbestelbaar"
 )
-BOUNCE_SUBJECT = re.compile(
-    rf"\s*(?:{_any_of(_BOUNCES)})\s*(?:[:：]|\Z|\()|\s*(?:returned mail|undelivered mail|mail delivery)[:\s]",
-    re.IGNORECASE,
-)
-"""How the subject of a delivery report begins."""
+BOUNCE_SUBJECT = re.compile(rf"\s*(?:{_any_of(_BOUNCES)})\s*(?:[:：(]|\Z)", re.IGNORECASE)
+"""How the subject of a delivery report begins; forms that a late parcel may have too are left out."""

@@ -132,11 +132,16 @@ def _is_attribution(text: str, *, dated: bool) -> bool:
 
 
 def _starts_header_block(lines: list[str], number: int) -> bool:
-    """From, Subject and one of To and Date, in any order, within a few lines."""
+    """From, Subject and one of To, Date and Sent, or From, Sent and To; in any order, within a few lines.
+
+    From, Date and To alone may be a journey that somebody wants to book.
+    """
     if not _label(lines[number]):
         return False
     kinds = {_label(line) for line in lines[number : number + _HEADER_LINES]}
-    return {"from", "subject"} <= kinds and bool(kinds & {"to", "date"})
+    return "from" in kinds and (
+        ("subject" in kinds and bool(kinds & {"to", "date", "sent"})) or {"sent", "to"} <= kinds
+    )
 
 
 def _label(line: str) -> str | None:

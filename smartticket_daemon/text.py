@@ -32,7 +32,9 @@ _FORWARD_SUBJECT = re.compile(
     r"\s*(?:re|aw|sv|vs|antw|res|rif|tr|wg|fwd?|rv|enc|i|doorst|vb|pd|пер|转发|轉寄)\s*(?:\[\d{1,3}\])?\s*[:：]",
     re.IGNORECASE,
 )
-_FORWARD_WORDS = frozenset("fw fwd wg tr rv enc i doorst vb pd пер 转发 轉寄".split())
+_FORWARD_WORDS = frozenset(
+    ("fw", "fwd", "wg", "tr", "rv", "enc", "i", "doorst", "vb", "pd", "пер", "转发", "轉寄")
+)
 
 
 def clean(text: str) -> str:

@@ -30,14 +30,38 @@ _ALIASES = {
     "utf8mb4": "utf-8",
     "unicode-1-1-utf-7": "utf-7",
     "tis-620": "cp874",
+    "windows-874": "cp874",
 }
-_NOT_CHARSETS = frozenset(
-    "base64_codec bz2_codec hex_codec idna mbcs oem punycode quopri_codec raw_unicode_escape rot_13 undefined "
-    "unicode_escape uu_codec zlib_codec charmap".split()
+# These transform bytes, evaluate escapes, take quadratic time, or are of machines that send no mail.
+_REFUSED = frozenset(
+    {
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "quopri_codec",
+        "rot_13",
+        "uu_codec",
+        "zlib_codec",
+        "charmap",
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "raw_unicode_escape",
+        "undefined",
+        "unicode_escape",
+        "cp037",
+        "cp273",
+        "cp424",
+        "cp500",
+        "cp1026",
+        "cp1140",
+    }
 )
-_KNOWN = (
-    frozenset(encodings.aliases.aliases) | frozenset(encodings.aliases.aliases.values())
-) - _NOT_CHARSETS
+_SEVEN_BIT = ("utf-7", "utf-16", "utf-32", "iso2022", "hz")
+"""Codecs in which ASCII bytes may stand for other characters."""
+_MORE = frozenset(("cp874", "koi8_u", "utf_8_sig", "cp720", "cp737"))
+_KNOWN = _MORE | frozenset(encodings.aliases.aliases) | frozenset(encodings.aliases.aliases.values())
 
 
 def decoded(data: bytes, charset: str) -> tuple[str, bool]:
@@ -47,7 +71,9 @@ def decoded(data: bytes, charset: str) -> tuple[str, bool]:
     may fail for one character in two hundred, since a text may be cut within one.
     """
     codec = _codec(charset)
-    if data.isascii() and not (codec and _stateful(codec)):
+    if codec.startswith(("utf-16", "utf-32")) and b"\0" not in data:
+        codec = ""
+    if data.isascii() and not codec.startswith(_SEVEN_BIT):
         return data.decode("ascii"), False
     if codec and (text := _tolerated(data, codec)) is not None:
         return text, False
@@ -66,17 +92,9 @@ def _codec(charset: str) -> str:
         normal = "cp" + normal[3:]
     if normal not in _KNOWN:
         return ""
-    try:
-        return codecs.lookup(normal).name
-    except LookupError:
+    if encodings.aliases.aliases.get(normal, normal) in _REFUSED:
         return ""
-
-
-def _stateful(codec: str) -> bool:
-    """Codecs in which ASCII bytes may stand for other characters."""
-    return codec.startswith(
-        ("utf-16", "utf-32", "utf-7", "iso2022", "hz", "cp037", "cp273", "cp424", "cp500")
-    )
+    return codecs.lookup(normal).name
 
 
 def _tolerated(data: bytes, codec: str) -> str | None:

@@ -19,18 +19,19 @@ _MAX_NESTING = 3
 _STUB_LENGTH = 20
 _BASE64_NOISE = re.compile(rb"[^A-Za-z0-9+/]+")
 _STUB = re.compile(
-    r"(?:view|read|display|see) (?:this|the) (?:e-?mail|message|newsletter)|html[- ](?:capable|enabled|compatible)"
-    r"|does not support html|kein html|html-(?:ansicht|format|nachricht)|format html|formato html|html-indeling"
+    r"(?:view|read|display|see) (?:this|the) (?:e-?mail|message|newsletter)"
+    r"|html[- ](?:capable|enabled|compatible)|does not support html"
+    r"|kein html|html-(?:ansicht|format|nachricht)|format html|formato html|html-indeling"
     r"|(?:cannot|can't|unable to) (?:view|read|display) (?:this|html)",
     re.IGNORECASE,
 )
-_CALENDAR_METHODS = frozenset("request reply cancel counter declinecounter refresh add".split())
+_CALENDAR_METHODS = frozenset(("request", "reply", "cancel", "counter", "declinecounter", "refresh", "add"))
 _CALENDAR_METHOD = re.compile(rb"^METHOD:([A-Za-z]{1,20})", re.MULTILINE)
 _CALENDAR_FIELD = re.compile(r"^(?:SUMMARY|DESCRIPTION)(?:;[^:\n]{0,200})?:(.*)$", re.MULTILINE)
 _ARMOUR = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 _ARMOUR_SHELL = re.compile(
-    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]*\n)*|-----BEGIN PGP SIGNATURE-----.*?(?:-----END PGP SIGNATURE-----|\Z)"
-    r"|-----BEGIN PGP PUBLIC KEY BLOCK-----.*?(?:-----END PGP PUBLIC KEY BLOCK-----|\Z)",
+    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash: [^\n]*\n)*+"
+    r"|-----BEGIN PGP (SIGNATURE|PUBLIC KEY BLOCK)-----.*?(?:-----END PGP \1-----|\Z)",
     re.DOTALL,
 )
 _FORWARD_MARK = re.compile(r"-{2,}[^\n]{0,60}-{2,}|begin forwarded message", re.IGNORECASE)
