@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 
-def configure(*, verbose: bool = False, colours: bool | None = None) -> None:
-    """Set up structlog and route foreign loggers through it, warnings and worse only."""
+def configure(*, verbose: bool = False, colours: bool | None = None, stream: TextIO | None = None) -> None:
+    """Set up structlog and route foreign loggers through it, warnings and worse only.
+
+    Events go to `stream`, without one to standard error.
+    """
+    stream = stream or sys.stderr
     level = logging.DEBUG if verbose else logging.INFO
-    terminal = sys.stderr.isatty() if colours is None else colours
+    terminal = stream.isatty() if colours is None else colours
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     )
@@ -27,7 +32,7 @@ def configure(*, verbose: bool = False, colours: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
