@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from smartticket_model.features import tokens, word_terms
+from smartticket_model.features import word_terms, words
 from smartticket_model.space import Positions, Space, Vector
 
 
@@ -32,8 +32,8 @@ def _occurrences(space: Space, subject: str, body: str) -> Iterator[tuple[str, P
     """Every word, phrase and chunk of the message with the positions of its known terms."""
     for index, text in space.texts(subject, body):
         if index.block.analyzer == "word":
-            for term in word_terms(tokens(text), index.block.low, index.block.high):
+            for term in word_terms(words(text), index.block.low, index.block.high):
                 yield term, index.find([term])
         else:
             for chunk in text.split():
-                yield " ".join(tokens(chunk)) or chunk, index.of_chunk(chunk)
+                yield " ".join(words(chunk)) or chunk, index.of_chunk(chunk)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mmh3
+import numpy as np
+from numpy.typing import NDArray
 
 HASH_BITS = 20
 HASH_SIZE = 1 << HASH_BITS
@@ -70,30 +72,32 @@ def clean(text: str) -> str:
     return _DIGIT.sub("0", lowered)
 
 
-def slot(term: str) -> int:
-    """Place of a term in the hashed space, 0 to HASH_SIZE - 1."""
-    return abs(mmh3.hash(term)) % HASH_SIZE
+def slots(terms: Sequence[str]) -> NDArray[np.int64]:
+    """Place of each term in the hashed space, 0 to HASH_SIZE - 1."""
+    hashed = np.array([mmh3.hash(term) for term in terms], dtype=np.int64)
+    return np.asarray(np.abs(hashed) % HASH_SIZE)
 
 
-def tokens(cleaned: str) -> list[str]:
+def words(cleaned: str) -> list[str]:
     """Runs of letters, digits and underscores."""
     return _WORD.findall(cleaned)
 
 
-def word_terms(words: list[str], low: int, high: int) -> Iterator[str]:
+def word_terms(tokens: list[str], low: int, high: int) -> list[str]:
     """All n-grams of words, joined by a space."""
+    terms: list[str] = []
     for n in range(low, high + 1):
-        if n == 1:
-            yield from words
-        else:
-            yield from (" ".join(words[i : i + n]) for i in range(len(words) - n + 1))
+        shifted = [tokens[start:] for start in range(n)]
+        terms += map(" ".join, zip(*shifted, strict=False)) if n > 1 else tokens
+    return terms
 
 
-def char_terms(chunk: str, low: int, high: int) -> Iterator[str]:
+def char_terms(chunk: str, low: int, high: int) -> list[str]:
     """All n-grams of one space-separated chunk with a space on each side; a short chunk counts once."""
     padded = f" {chunk} "
+    terms: list[str] = []
     for n in range(low, high + 1):
-        for start in range(max(len(padded) - n, 0) + 1):
-            yield padded[start : start + n]
+        terms += [padded[start : start + n] for start in range(max(len(padded) - n, 0) + 1)]
         if len(padded) <= n:
-            return
+            break
+    return terms

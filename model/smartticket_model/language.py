@@ -6,6 +6,7 @@ scheme of py3langid (BSD-3-Clause), whose table the training side cuts down to t
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ FALLBACK = "en"
 SHORTEST, LONGEST = 2, 6
 """Length of the n-grams, in bytes."""
 
-_MAX_CHARS = 256
+_MAX_CHARS = 200
 _FEWEST_LETTERS = 10
 _LEAST_PROBABILITY = 0.6
 
@@ -40,7 +41,7 @@ class Languages:
 
     def of(self, subject: str, body: str) -> str:
         """Code of the language, as `de`."""
-        text = f"{subject[:_MAX_CHARS]}\n{body[:_MAX_CHARS]}"
+        text = f"{subject}\n{body[:_MAX_CHARS]}"[:_MAX_CHARS].strip()
         if sum(map(str.isalpha, text)) < _FEWEST_LETTERS:
             return FALLBACK
         scores = self.scores(text)
@@ -52,22 +53,20 @@ class Languages:
     def scores(self, text: str) -> NDArray[np.float64]:
         """One score a language, scaled by the root of the length so that long texts do not overrule doubt."""
         text = unicodedata.normalize("NFC", text.lower() if text.isupper() else text)
-        data = np.frombuffer(text.encode("utf-8", "ignore"), dtype=np.uint8).astype(np.uint64)
+        data = np.frombuffer(f" {text} ".encode("utf-8", "ignore"), dtype=np.uint8).astype(np.uint64)
         places, counts = np.unique(self._find(data), return_counts=True)
         total = np.log1p(counts) @ self._logs[places].astype(np.float64) + self._prior
-        return np.asarray(total / np.sqrt(max(len(data), 1)))
+        return np.asarray(total / math.sqrt(len(data)))
 
     def _find(self, data: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Row of the longest known n-gram ending at each byte; bytes where none ends are left out."""
-        longest = np.full(len(data), -1, dtype=np.int64)
+        """Row of the longest known n-gram that ends at each byte; bytes where none ends are left out."""
+        wanted = np.zeros((LONGEST - SHORTEST + 1, len(data)), dtype=np.uint64)
         value = data
-        for n in range(SHORTEST, LONGEST + 1):
-            if len(data) < n:
-                break
+        for n in range(SHORTEST, min(LONGEST, len(data)) + 1):
             value = value[:-1] << np.uint64(8) | data[n - 1 :]
-            wanted = value | np.uint64(n << 48)
-            places = np.searchsorted(self._codes, wanted)
-            places[places == len(self._codes)] = 0
-            known = self._codes[places] == wanted
-            longest[n - 1 :][known] = places[known]
-        return longest[longest >= 0]
+            wanted[n - SHORTEST, n - 1 :] = value | np.uint64(n << 48)
+        places = self._codes.searchsorted(wanted)
+        places[places == len(self._codes)] = 0
+        known = self._codes[places] == wanted
+        longest = LONGEST - SHORTEST - known[::-1].argmax(axis=0)
+        return np.asarray(places[longest, np.arange(len(data))][known.any(axis=0)])

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from smartticket_model.features import Block, char_terms, clean, slot, tokens, view, word_terms
+from smartticket_model.features import Block, char_terms, clean, slots, view, word_terms, words
 
 Positions = NDArray[np.int64]
 
@@ -29,16 +29,16 @@ class Vector:
 class _Index:
     """Positions of one block's known slots. Chunks of text seen before are answered from memory."""
 
-    def __init__(self, block: Block, slots: NDArray[np.uint32], start: int) -> None:
+    def __init__(self, block: Block, known: NDArray[np.uint32], start: int) -> None:
         self.block = block
-        self._slots = slots.astype(np.int64)
+        self._slots = known.astype(np.int64)
         self._start = start
         self._cached = lru_cache(maxsize=_CACHED_CHUNKS)(self._of_chunk)
 
-    def find(self, terms: Sequence[str] | Iterator[str]) -> Positions:
+    def find(self, terms: Sequence[str]) -> Positions:
         """Positions of the terms that are known, in their order."""
-        wanted = np.fromiter(map(slot, terms), dtype=np.int64)
-        places = np.searchsorted(self._slots, wanted)
+        wanted = slots(terms)
+        places = self._slots.searchsorted(wanted)
         places[places == len(self._slots)] = 0
         known: Positions = places[self._slots[places] == wanted]
         return known + self._start
@@ -48,7 +48,7 @@ class _Index:
         if not len(self._slots):
             return []
         if self.block.analyzer == "word":
-            return [self.find(word_terms(tokens(cleaned), self.block.low, self.block.high))]
+            return [self.find(word_terms(words(cleaned), self.block.low, self.block.high))]
         return [self.of_chunk(chunk) for chunk in cleaned.split()]
 
     def of_chunk(self, chunk: str) -> Positions:
@@ -62,15 +62,15 @@ class _Index:
 class Space:
     """All known terms of a model, block after block; `size` is how many there are.
 
-    `slots` and `frequencies` run over all blocks (ascending slots within each), `sizes` says how many terms
-    each block has, `documents` how many texts the frequencies were counted in.
+    `known` (slots) and `frequencies` run over all blocks (ascending slots within each), `sizes` says how many
+    terms each block has, `documents` how many texts the frequencies were counted in.
     """
 
     def __init__(
         self,
         blocks: Sequence[Block],
         sizes: Sequence[int],
-        slots: NDArray[np.uint32],
+        known: NDArray[np.uint32],
         frequencies: NDArray[np.uint32],
         documents: int,
     ) -> None:
@@ -78,7 +78,7 @@ class Space:
         starts = ends - sizes
         self.size = int(ends[-1])
         self.indexes = [
-            _Index(block, slots[start:end], int(start))
+            _Index(block, known[start:end], int(start))
             for block, start, end in zip(blocks, starts, ends, strict=True)
         ]
         self._ends = ends
@@ -103,7 +103,7 @@ class Space:
             return Vector(nothing, nothing, np.empty(0))
         positions, counts = np.unique(np.concatenate(found), return_counts=True)
         values = (np.log(counts) + 1) * self._idf[positions]
-        block = np.searchsorted(self._ends, positions, side="right")
+        block = self._ends.searchsorted(positions, side="right")
         norms = np.sqrt(np.bincount(block, values * values, minlength=len(self._weights)))
         norms[norms == 0] = 1.0
         return Vector(positions, counts, values * (self._weights / norms)[block])

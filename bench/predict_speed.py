@@ -1,0 +1,70 @@
+"""One message: the embedded runtime against scikit-learn's own `Pipeline.predict_proba([x])`, side by side.
+
+Both hold the same model and see the same held-back messages in turns, in one thread, so that a busy machine
+slows both alike. Printed are the medians in ms and their ratio, for words with character n-grams (`full`)
+and for words alone, and the runtime's speed over a batch. The runtime also names the language; the pipeline
+does not. `--rounds` says how often the messages are gone through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from smartticket_model import load
+from smartticket_training.api import train_on
+from smartticket_training.corpus import dataset, load_corpus
+
+GOALS = {"full": 8.0, "word": 15.0}
+
+
+def main() -> None:
+    """Train both recipes, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    tickets = load_corpus()
+    pairs = dataset([t for t in tickets if t.held_back]).pairs
+    for features, goal in GOALS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            out, pipe = Path(folder) / "model", Path(folder) / "pipeline.joblib"
+            train_on(dataset([t for t in tickets if not t.held_back]), out, features=features, pipeline=pipe)
+            ours, theirs, batch = measure(out, pipe, pairs, rounds)
+        verdict = "reached" if theirs / ours >= goal else "missed"
+        print(
+            f"{features}: runtime {ours:.3f} ms, scikit-learn {theirs:.3f} ms, ratio {theirs / ours:.1f} "
+            f"(goal {goal:.0f}, {verdict}); batch {1000 / batch:,.0f} messages/s"
+        )
+
+
+def measure(out: Path, pipe: Path, pairs: list[tuple[str, str]], rounds: int) -> tuple[float, float, float]:
+    """Median ms a message of the runtime and of the pipeline, and the runtime's ms a message in a batch."""
+    import joblib
+
+    model, pipeline = load(out), joblib.load(pipe)
+    ours: list[float] = []
+    theirs: list[float] = []
+    with threadpool_limits(1):
+        for _ in range(rounds):
+            for pair in pairs:
+                ours.append(timed(lambda pair=pair: model.predict(*pair)))
+                theirs.append(timed(lambda pair=pair: pipeline.predict_proba([pair])))
+        batch = timed(lambda: model.predict_many(pairs)) / len(pairs)
+    return statistics.median(ours), statistics.median(theirs), batch
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How long `work` takes, in ms."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+if __name__ == "__main__":
+    main()
