@@ -1,0 +1,199 @@
+"""ImapConnector: the verbs of the contract for a mailbox.
+
+Tags are keywords (Gmail: labels), a route is a folder, the suggested reply a draft. Nothing is ever sent, and
+nothing is marked as read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import structlog
+
+from smartticket_connectors.imap.border import NoFolderError
+from smartticket_connectors.imap.check import diagnose
+from smartticket_connectors.imap.drafts import Drafts
+from smartticket_connectors.imap.index import in_batches, windows
+from smartticket_connectors.imap.position import Mark, Position
+from smartticket_connectors.imap.reader import Reader
+from smartticket_connectors.imap.session import Mailbox, Session
+from smartticket_connectors.imap.settings import ImapSettings
+from smartticket_connectors.imap.tags import Keeper
+from smartticket_connectors.imap.ticket import Finder
+from smartticket_connectors.imap.waker import Waker
+from smartticket_connectors.imap.writer import Writer
+from smartticket_daemon.domain import (
+    Batch,
+    Capability,
+    Cursor,
+    Diagnosis,
+    Key,
+    Message,
+    MessageRef,
+    Receipt,
+    RemoteState,
+    Status,
+    Triage,
+)
+from smartticket_daemon.errors import Overtaken, RejectedError
+
+log = structlog.get_logger(__name__)
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_AT_ONCE = 500
+"""Messages whose flags are asked for in one FETCH."""
+
+
+class ImapConnector:
+    """Speaks to one mailbox."""
+
+    kind: ClassVar[str] = "imap"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    Settings: ClassVar[type[ImapSettings]] = ImapSettings
+
+    def __init__(self, name: str, settings: ImapSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self._session = Session(settings)
+        self._keeper = Keeper(name, self._session)
+        self._reader = Reader(name, self._session, self._keeper)
+        self._drafts = Drafts(self._session)
+        self._finder = Finder(self._session, self._keeper)
+        self._writer = Writer(self._session, self._keeper, self._drafts, self._finder)
+        self._waker = Waker(settings)
+
+    def check(self, routes: Collection[str] = ()) -> Diagnosis:
+        """Sign in, open the folder, look at what the server can do; never raises for what it can report."""
+        return diagnose(self._session, self._keeper, self._drafts, routes)
+
+    def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
+        """Yield what came after `cursor`. Raises CursorExpired for a cursor that is none of ours.
+
+        A new UIDVALIDITY is no reason for that: the folder is read again from a bounded point, and the
+        journal recognises by their fingerprints the messages that come again under new numbers.
+        """
+        mark = Mark.parse(cursor) if cursor is not None else None
+        self._session.resume()
+        box = self._session.select(self.settings.folder)
+        self._waker.seen(box.uidnext)
+        if mark is None or mark.folder != box.name:
+            mark = self._beginning(box)
+            if self.settings.start == "now":
+                yield Batch((), mark.cursor())
+                return
+            yield from self._after(mark, box, self._start_date())
+        elif mark.validity != box.validity:
+            log.warning("uidvalidity_changed", source=self.name, before=mark.validity, now=box.validity)
+            again = Mark(box.name, box.validity, 0, mark.since)
+            yield from self._after(again, box, self._window(mark))
+        else:
+            yield from self._after(mark, box, None)
+
+    def _beginning(self, box: Mailbox) -> Mark:
+        if self.settings.start == "now":
+            return Mark(box.name, box.validity, box.uidnext - 1, datetime.now(UTC))
+        return Mark(box.name, box.validity, 0)
+
+    def _start_date(self) -> datetime | None:
+        return None if isinstance(self.settings.start, str) else self.settings.start
+
+    def _window(self, mark: Mark) -> datetime | None:
+        """How far back to read a renumbered folder: as far as `start`, or `max_age` where that is now."""
+        if self.settings.start != "now":
+            return self._start_date()
+        recent = datetime.now(UTC) - self.settings.max_age
+        return max(recent, mark.since) if mark.since else recent
+
+    def _after(self, mark: Mark, box: Mailbox, since: datetime | None) -> Iterator[Batch]:
+        criteria = _since(since)
+        for uids, high in windows(self._session, mark.uid + 1, *criteria):
+            for chunk in in_batches(uids, self.settings.batch):
+                messages, unreadable = self._reader.read(box, chunk)
+                if since is not None and self.settings.start == "now":
+                    messages = [m for m in messages if m.created >= since]
+                reached = Mark(box.name, box.validity, chunk[-1], mark.since)
+                yield Batch(tuple(messages), reached.cursor(), tuple(unreadable))
+            if not uids or uids[-1] != high:
+                yield Batch((), Mark(box.name, box.validity, high, mark.since).cursor())
+
+    def read(self, ref: MessageRef) -> Message:
+        """Read one message again."""
+        self._session.resume()
+        look = self._finder.find(ref)
+        if look is None:
+            raise Overtaken("deleted")
+        messages, _ = self._reader.read(look.box, [look.position.uid])
+        if not messages:
+            raise RejectedError("the message cannot be read")
+        return messages[0]
+
+    def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
+        """Tags, then the draft, then the move; what stands already is left as it is."""
+        self._session.resume()
+        return self._writer.apply(ref, triage, key)
+
+    def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
+        """Our draft with this key; None without one (then `apply` repeats, and changes nothing twice)."""
+        self._session.resume()
+        return self._writer.applied(ref, key)
+
+    def undo(self, ref: MessageRef, receipt: Receipt) -> None:
+        """Take off our tags, move back, remove our draft; whatever a person changed since stays."""
+        self._session.resume()
+        self._writer.undo(ref, receipt)
+
+    def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
+        """Flags and tags of each message at its position; `group` is its folder where that is not ours."""
+        self._session.resume()
+        for some in in_batches(list(refs), _AT_ONCE):
+            positions = [Position.parse(ref.position) for ref in some]
+            rows = self._rows([p for p in positions if p])
+            for ref, position in zip(some, positions, strict=True):
+                yield self._state(ref, position, rows.get(position) if position else None)
+
+    def _rows(self, positions: list[Position]) -> dict[Position, dict[bytes, Any]]:
+        rows: dict[Position, dict[bytes, Any]] = {}
+        for folder in sorted({p.folder for p in positions}):
+            try:
+                box = self._session.select(folder)
+            except NoFolderError:
+                continue
+            uids = [p.uid for p in positions if (p.folder, p.validity) == (folder, box.validity)]
+            found = self._session.fetch(sorted(set(uids)), self._keeper.items)
+            rows |= {Position(folder, box.validity, uid): row for uid, row in found.items()}
+        return rows
+
+    def _state(self, ref: MessageRef, position: Position | None, row: dict[bytes, Any] | None) -> RemoteState:
+        if position is None or row is None:
+            return RemoteState(ref, exists=False)
+        deleted = b"\\deleted" in {flag.lower() for flag in row.get(b"FLAGS", ()) if isinstance(flag, bytes)}
+        return RemoteState(
+            ref,
+            exists=True,
+            status=Status.DELETED if deleted else Status.OPEN,
+            tags=self._keeper.tags(row),
+            group=None if position.folder == self.settings.folder else position.folder,
+        )
+
+    def wait(self, seconds: float) -> bool:
+        """IDLE on a connection of its own, where the server offers it."""
+        return self._waker.wait(seconds)
+
+    def wake(self) -> None:
+        """End a `wait` at once."""
+        self._waker.wake()
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._session.close()
+        self._waker.close()
+
+
+def _since(moment: datetime | None) -> list[str]:
+    # SEARCH SINCE looks at the day only, in the server's time zone: a day earlier is on the safe side
+    if moment is None:
+        return []
+    day = moment - timedelta(days=1)
+    return ["SINCE", f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"]

@@ -1,0 +1,8 @@
+#!/bin/bash
+# stop.sh DIR: end the server whose process number is in DIR/pid, and wait until it is gone.
+set -euo pipefail
+pid=$(cat "$1/pid" 2>/dev/null || true)
+[ -n "$pid" ] || exit 0
+kill "$pid" 2>/dev/null || true
+for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+rm -f "$1/pid"
