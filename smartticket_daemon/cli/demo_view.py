@@ -5,11 +5,14 @@ from __future__ import annotations
 import email
 import email.policy
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -19,75 +22,97 @@ from rich.text import Text
 from smartticket_daemon.cli.common import ledger_line, printable
 from smartticket_daemon.demo import sample
 
-WIDTH = 150
+WIDTH = 160
 """Columns where no terminal says how many there are."""
-_STYLE = {"apply": "", "abstain": "yellow", "skip": "dim"}
-_TITLES = {
-    "apply": "applied: tagged, routed, a suggested reply left as a draft",
-    "abstain": "unsure: tagged so, and left to people",
-    "skip": "skipped: not a customer's first message",
-}
+_NARROW = 140
+"""Terminals with fewer columns are not shown what the category already says: tag and reply."""
+_GAP = 3
+_LEAST = 12
 
 
 def show(
     folder: Path, rows: list[dict[str, Any]], ledger: dict[str, dict[str, int]], *, unchanged: bool
 ) -> None:
     """Everything on standard output."""
-    width = None if sys.stdout.isatty() else WIDTH
-    console = Console(width=width, highlight=False)
-    console.print(view(folder, rows, ledger, unchanged=unchanged))
-
-
-def view(
-    folder: Path, rows: list[dict[str, Any]], ledger: dict[str, dict[str, int]], *, unchanged: bool
-) -> RenderableType:
-    """The whole picture, to be printed on any console."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     parts: list[RenderableType] = []
     if rows:
-        parts += [_routing(rows), *_drafts(folder)]
+        parts += [*_routing(rows, console.width), *_drafts(folder)]
     elif unchanged:
         parts.append(Text("A second run changed nothing: every message was triaged before.", "bold green"))
-    parts += [_ledger(ledger), _where(folder)]
-    return Group(*parts)
+    console.print(Group(*parts, _ledger(ledger)))
+    # Paths are for copying, so they are never broken into lines.
+    console.print(_where(folder), soft_wrap=True)
 
 
-def _routing(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="What became of each message", title_justify="left")
-    for name, options in _COLUMNS:
-        table.add_column(name, **options)
-    for decision, title in _TITLES.items():
-        chosen = [row for row in rows if row["decision"] == decision]
-        if chosen:
-            table.add_row(Text(f"{len(chosen)} {title}", "bold"))
-        for row in chosen:
-            table.add_row(*map(Text, map(printable, _cells(row))), style=_STYLE[decision])
-        table.add_section()
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The messages of one decision, what to say above them and what to show of each."""
+
+    decision: str
+    title: str
+    style: str
+    columns: tuple[str, ...]
+
+
+_GROUPS = (
+    _Group(
+        "apply",
+        "applied: tagged, routed, a suggested reply left as a draft",
+        "green",
+        ("subject", "category", "conf.", "tag", "route", "reply", "why"),
+    ),
+    _Group(
+        "abstain",
+        "unsure: tagged so and left to people",
+        "yellow",
+        ("subject", "best guess", "conf.", "tag", "why"),
+    ),
+    _Group(
+        "skip", "skipped: not a customer's first message, left untouched", "bright_black", ("subject", "why")
+    ),
+)
+_CELLS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "subject": lambda row: row["subject"] or "(no subject)",
+    "category": lambda row: row["category"],
+    "best guess": lambda row: row["category"],
+    "conf.": lambda row: f"{row['confidence']:.2f}",
+    "tag": lambda row: " ".join(row["tags"]),
+    "route": lambda row: row["route"] or "-",
+    "reply": lambda row: row["reply"] or "-",
+    "why": lambda row: row["skipped"] or row["why"],
+}
+
+
+def _routing(rows: list[dict[str, Any]], width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for group in _GROUPS:
+        if chosen := [row for row in rows if row["decision"] == group.decision]:
+            parts += [
+                Text(f"{len(chosen)} {group.title}", f"bold {group.style}"),
+                _table(group, chosen, width),
+            ]
+    return parts
+
+
+def _table(group: _Group, rows: list[dict[str, Any]], width: int) -> Table:
+    names = [name for name in group.columns if width >= _NARROW or name not in ("tag", "reply")]
+    cells = {name: [printable(_CELLS[name](row)) for row in rows] for name in names}
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, wide in _widths(cells, width).items():
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=wide)
+    for line in zip(*cells.values(), strict=True):
+        table.add_row(*map(Text, line))
     return table
 
 
-_ONE_LINE: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
-_COLUMNS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("subject", {**_ONE_LINE, "ratio": 3}),
-    ("category", _ONE_LINE),
-    ("sure", {"justify": "right", "no_wrap": True}),
-    ("tag", _ONE_LINE),
-    ("route", _ONE_LINE),
-    ("reply", _ONE_LINE),
-    ("why", {**_ONE_LINE, "ratio": 2}),
-)
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    sure = "" if row["confidence"] is None else f"{row['confidence']:.2f}"
-    return [
-        row["subject"] or "(no subject)",
-        row["category"] or "",
-        sure,
-        " ".join(row["tags"]),
-        row["route"] or "",
-        row["reply"] or "",
-        row["skipped"] or row["why"],
-    ]
+def _widths(cells: dict[str, list[str]], width: int) -> dict[str, int]:
+    """Every column as wide as its widest cell, but subject and why, which share what is left."""
+    wanted = {name: max(cell_len(text) for text in (name, *column)) for name, column in cells.items()}
+    fixed = sum(wide + _GAP for name, wide in wanted.items() if name not in ("subject", "why"))
+    left = max(width - fixed - 2 * _GAP, 2 * _LEAST)
+    subject = min(wanted["subject"], max(left * 11 // 20, left - wanted["why"]))
+    return wanted | {"subject": subject, "why": min(wanted["why"], left - subject)}
 
 
 def _drafts(folder: Path) -> list[RenderableType]:
