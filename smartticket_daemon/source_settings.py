@@ -23,9 +23,9 @@ def parse_duration(value: Any) -> Any:
         if not (match := _DURATION.fullmatch(value)):
             raise ValueError('a duration looks like "60s", "5m", "2h" or "7d"')
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    return value
+    if isinstance(value, bool):
+        raise ValueError('a duration looks like "60s", "5m", "2h" or "7d"')
+    return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
 Duration = Annotated[

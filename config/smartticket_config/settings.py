@@ -124,16 +124,23 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     try:
         settings = Settings(**tables)
     except ValidationError as error:
-        refuse(where, problems + problems_of(error))
+        refuse(where, problems + problems_of(error) + _sources(tables.get("sources"))[1])
+    sources, wrong = _sources(settings.sources)
+    if problems + wrong:
+        refuse(where, problems + wrong)
+    return Configuration(settings=settings, sources=sources)
+
+
+def _sources(tables: Any) -> tuple[dict[str, SourceSettings], list[Problem]]:
+    """Every source that is in order, and what is wrong with the others."""
     sources: dict[str, SourceSettings] = {}
-    for name, table in settings.sources.items():
-        found, wrong = _source(name, table)
+    problems: list[Problem] = []
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        found, wrong = _source(name, table) if isinstance(table, dict) else (None, [])
         problems += wrong
         if found:
             sources[name] = found
-    if problems:
-        refuse(where, problems)
-    return Configuration(settings=settings, sources=sources)
+    return sources, problems
 
 
 def _read(file: Path) -> dict[str, Any]:
