@@ -71,9 +71,10 @@ def _new_row(entry: Entry, name: str, backlog: bool, now: datetime) -> dict[str,
         "ticket": entry.ref.ticket,
         "message": entry.ref.message,
         "created": entry.created,
+        "updated": now,
         "attempts": 0,
         "doubtful": backlog,
-        **entry_values(entry, now),
+        **entry_values(entry),
     }
 
 

@@ -76,10 +76,12 @@ class SqlJournal(Journal):
         with self._store.writing(erases=True) as connection:
             work.skip(connection, key, reason, now)
 
-    def release(self, key: Key, not_before: datetime, error: str, now: datetime) -> None:
+    def release(
+        self, key: Key, not_before: datetime, error: str, now: datetime, *, counted: bool = True
+    ) -> None:
         """See `Journal.release`. Settled work stays as it is; an unknown key raises JournalError."""
         with self._store.writing() as connection:
-            work.release(connection, key, not_before, error, now)
+            work.release(connection, key, not_before, error, now, counted=counted)
 
     def unclaim(self, key: Key, now: datetime) -> None:
         """See `Journal.unclaim`. Work that nobody holds stays as it is; an unknown key: JournalError."""

@@ -41,10 +41,11 @@ def hold_state(state_dir: Path) -> Iterator[None]:
 
 def holder(state_dir: Path) -> str | None:
     """Who holds the state directory now, in words; None when nobody does."""
-    try:
-        handle = os.open(state_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    path = state_dir / FILE
+    if not path.exists():
         return None
+    with translated(path):
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -19,7 +18,7 @@ KEEPS_PLAN = (*OPEN_STATES, State.QUARANTINED)
 """States in which the planned text is still needed."""
 
 
-def entry_values(entry: Entry, now: datetime) -> dict[str, Any]:
+def entry_values(entry: Entry) -> dict[str, Any]:
     """What an entry says about its message, at its first recording and when it is replayed."""
     decision = entry.decision
     return {
@@ -33,7 +32,6 @@ def entry_values(entry: Entry, now: datetime) -> dict[str, Any]:
         "language": decision.language,
         "model": entry.model,
         "duplicate": decision.reason == "duplicate",
-        "updated": now,
         "plan": _entry_plan(entry),
         "error": decision.reason if entry.state is State.QUARANTINED else "",
         **receipt_values(entry.receipt),

@@ -35,9 +35,14 @@ def _is_abandoned(now: datetime, lease: timedelta) -> ColumnElement[bool]:
 
 
 def claim(connection: Connection, name: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
-    """Take up to `limit` pieces of due work of one source, oldest message first."""
+    """Take up to `limit` pieces of due work of one source.
+
+    Oldest message first, but after a failed attempt behind those that had fewer: what always fails
+    never stands in the way of the others.
+    """
     free = (message.c.source == name) & or_(is_due(now), _is_abandoned(now, lease))
-    oldest = select(message.c.id).where(free).order_by(message.c.created, message.c.id).limit(limit)
+    order = (message.c.attempts, message.c.created, message.c.id)
+    oldest = select(message.c.id).where(free).order_by(*order).limit(limit)
     taken = (
         update(message)
         .where(message.c.id.in_(oldest.with_for_update(skip_locked=True)), free)
@@ -45,7 +50,7 @@ def claim(connection: Connection, name: str, now: datetime, lease: timedelta, li
         .returning(message)
     )
     rows = connection.execute(taken).all()
-    return [work_from(row) for row in sorted(rows, key=lambda row: (row.created, row.id))]
+    return [work_from(row) for row in sorted(rows, key=lambda row: (row.attempts, row.created, row.id))]
 
 
 def complete(connection: Connection, key: Key, receipt: Receipt, now: datetime) -> None:
@@ -69,9 +74,14 @@ def _settle(connection: Connection, key: Key, now: datetime, **values: Any) -> N
     _change_open(connection, key, now, plan=null(), **values)
 
 
-def release(connection: Connection, key: Key, not_before: datetime, error: str, now: datetime) -> None:
-    """Back in line, for later."""
-    _change_open(connection, key, now, state=State.PENDING.value, not_before=not_before, error=error)
+def release(
+    connection: Connection, key: Key, not_before: datetime, error: str, now: datetime, *, counted: bool
+) -> None:
+    """Back in line, for later; an attempt that does not count still leaves a doubt."""
+    fewer = case((message.c.attempts > 0, message.c.attempts - 1), else_=0)
+    count: dict[str, Any] = {} if counted else {"attempts": fewer, "doubtful": True}
+    back = {"state": State.PENDING.value, "not_before": not_before, "error": error}
+    _change_open(connection, key, now, **back, **count)
 
 
 def quarantine(connection: Connection, key: Key, reason: str, now: datetime) -> None:
@@ -110,7 +120,7 @@ def replay(connection: Connection, key: Key, now: datetime, entry: Entry | None)
         with_plan = _QUARANTINED & message.c.plan.is_not(null())
         values = {"state": State.PENDING.value, "error": ""}
         return _change(connection, key, with_plan, now, **values, **_AFRESH)
-    return _change(connection, key, _QUARANTINED, now, **{**entry_values(entry, now), **_AFRESH})
+    return _change(connection, key, _QUARANTINED, now, **entry_values(entry), **_AFRESH)
 
 
 _AFRESH: dict[str, Any] = {"attempts": 0, "not_before": null(), "doubtful": True}
