@@ -16,6 +16,8 @@ MAX_HTML = 512 * 1024
 _MAX_DEPTH = 400
 _MAX_COPIES = 100_000
 _CHEAP_TAGS = 400
+_MAX_COLOUR_CHECKS = 300
+_MAX_ANCESTORS = 50
 _DROPPED = "style,script,title,head,template,noscript,object,svg,iframe,select,textarea,math,[hidden]"
 _BLOCKS = (
     "address,article,aside,center,dd,div,dl,dt,fieldset,footer,form,h1,h2,h3,h4,h5,h6,header,"
@@ -23,11 +25,11 @@ _BLOCKS = (
 )
 _BLOCK_NAMES = frozenset((*_BLOCKS.split(","), "br", "blockquote"))
 _HISTORY = "#divRplyFwdMsg,#appendonsend,#OLK_SRC_BODY_SECTION,[class*=yahoo_quoted]"
-_OPEN, _CLOSE, _BREAK = "\ue000", "\ue001", "\ue002"
-"""Private characters that stand for the edges of a quoted block and for a line break while converting."""
+_OPEN, _CLOSE, _EDGE, _BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
+"""Private characters that stand for the edges of a quoted block, of any block, and for a line break."""
 
-_PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}{_BREAK}]")
-_EDGES = re.compile(f"([{_OPEN}{_CLOSE}{_BREAK}])")
+_PRIVATE = re.compile(f"([{_OPEN}-{_BREAK}])")
+_MARKS = frozenset((_OPEN, _CLOSE, _EDGE, _BREAK))
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*>?", re.DOTALL)
 _UNREAD = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -127,34 +129,50 @@ def _remove_unseen(body: LexborNode) -> None:
     for node in reversed(body.css(_DROPPED)):
         if node.tag != "body":
             node.decompose()
+    checks = _MAX_COLOUR_CHECKS
     for node in reversed(body.css("[style]")):
-        if node.tag != "body" and _is_hidden(node.attributes.get("style") or ""):
+        style = (node.attributes.get("style") or "")[:2_000]
+        white = checks > 0 and _is_white(style, "color")
+        checks -= white
+        if node.tag != "body" and (_HIDING.search(style) or (white and _is_on_white(node))):
             node.decompose()
 
 
-def _is_hidden(style: str) -> bool:
-    """White text is hidden unless the same element has a background of its own."""
-    style = style[:2_000]
-    if _HIDING.search(style):
-        return True
-    colours = {name.lower()[:10]: value for name, value in _COLOUR.findall(style)}
-    background = colours.get("background", "#fff")
-    return bool(_WHITE.match(colours.get("color", "").strip()) and _WHITE.match(background.strip()))
+def _is_white(style: str, name: str) -> bool:
+    return any(
+        found.lower().startswith(name) and bool(_WHITE.match(value.strip()))
+        for found, value in _COLOUR.findall(style)
+    )
+
+
+def _is_on_white(node: LexborNode) -> bool:
+    """Whether neither the node nor anything around it sets a background other than white."""
+    at: LexborNode | None = node
+    for _ in range(_MAX_ANCESTORS):
+        if at is None or at.tag == "html":
+            break
+        style = (at.attributes.get("style") or "")[:2_000]
+        if "background" in style.lower():
+            return _is_white(style, "background")
+        if at.attributes.get("bgcolor"):
+            return bool(_WHITE.match(at.attributes["bgcolor"] or ""))
+        at = at.parent
+    return True
 
 
 def _mark_lines(body: LexborNode) -> None:
     for node in body.css("br"):
         node.replace_with(_BREAK)
     for node in body.css(_HISTORY):
-        node.insert_before(f"{_BREAK}{SEPARATOR}{_BREAK}")
+        node.insert_before(_EDGE + SEPARATOR + _EDGE)
     for node in body.css("blockquote"):
-        node.insert_before(_BREAK + _OPEN)
-        node.insert_after(_CLOSE + _BREAK)
+        node.insert_before(_OPEN)
+        node.insert_after(_CLOSE)
     for node in body.css("td,th"):
         node.insert_after(" ")
     for node in body.css(_BLOCKS):
-        node.insert_before(_BREAK)
-        node.insert_after(_BREAK)
+        node.insert_before(_EDGE)
+        node.insert_after(_EDGE + _BREAK if node.tag == "p" else _EDGE)
 
 
 def _laid_out(text: str) -> str:
@@ -162,11 +180,12 @@ def _laid_out(text: str) -> str:
     lines: list[str] = []
     depth = 0
     line = ""
-    for piece in _EDGES.split(_SPACE.sub(" ", text)):
-        if piece not in (_OPEN, _CLOSE, _BREAK):
+    for piece in _PRIVATE.split(_SPACE.sub(" ", text)):
+        if piece not in _MARKS:
             line += piece
             continue
-        _append(lines, line.strip(), depth)
+        if line.strip() or piece == _BREAK:
+            _append(lines, line.strip(), depth)
         line = ""
         depth = max(0, depth + (piece == _OPEN) - (piece == _CLOSE))
     _append(lines, line.strip(), depth)

@@ -9,6 +9,7 @@ Where nothing would be left, everything stays: a quote left behind is better tha
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from smartticket_daemon.phrases import (
     ATTRIBUTION_START,
@@ -138,7 +139,8 @@ def _starts_header_block(lines: list[str], number: int) -> bool:
     """
     if not _label(lines[number]):
         return False
-    kinds = {_label(line) for line in lines[number : number + _HEADER_LINES]}
+    following = (line for line in lines[number : number + 2 * _HEADER_LINES] if line.strip())
+    kinds = {_label(line) for line in islice(following, _HEADER_LINES)}
     return "from" in kinds and (
         ("subject" in kinds and bool(kinds & {"to", "date", "sent"})) or {"sent", "to"} <= kinds
     )

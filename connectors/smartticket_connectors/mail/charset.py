@@ -7,6 +7,7 @@ import encodings.aliases
 from functools import lru_cache
 
 _GUESS_BYTES = 4 * 1024
+_SHORTEST_GUESS = 40
 _ALIASES = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -67,14 +68,17 @@ _KNOWN = _MORE | frozenset(encodings.aliases.aliases) | frozenset(encodings.alia
 def decoded(data: bytes, charset: str) -> tuple[str, bool]:
     """The text, and whether the declared charset was wrong.
 
-    Order: ASCII, the declared charset, UTF-8, a guess, Windows-1252 with replacements. A declared charset
-    may fail for one character in two hundred, since a text may be cut within one.
+    Order: ASCII, the declared charset, UTF-8, a guess, Windows-1252 with replacements; UTF-8 comes before
+    Latin-1, in which any bytes are valid. A declared charset may fail for one character in two hundred,
+    since a text may be cut within one.
     """
     codec = _codec(charset)
     if codec.startswith(("utf-16", "utf-32")) and b"\0" not in data:
         codec = ""
     if data.isascii() and not codec.startswith(_SEVEN_BIT):
         return data.decode("ascii"), False
+    if codec == "cp1252" and (text := _strict_utf_8(data)) is not None:
+        return text, True
     if codec and (text := _tolerated(data, codec)) is not None:
         return text, False
     if (text := _tolerated(data, "utf-8")) is not None:
@@ -97,6 +101,14 @@ def _codec(charset: str) -> str:
     return codecs.lookup(normal).name
 
 
+def _strict_utf_8(data: bytes) -> str | None:
+    """Bytes that are valid UTF-8 beyond ASCII are hardly ever anything else."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
 def _tolerated(data: bytes, codec: str) -> str | None:
     try:
         text = data.decode(codec, "replace")
@@ -107,6 +119,8 @@ def _tolerated(data: bytes, codec: str) -> str | None:
 
 
 def _guess(data: bytes) -> str:
+    if len(data) < _SHORTEST_GUESS:
+        return "cp1252"
     from charset_normalizer import from_bytes
 
     best = from_bytes(data, steps=5, chunk_size=256).best()

@@ -87,11 +87,11 @@ def _threading(headers: Headers) -> list[str]:
 
 
 def _encoded(text: str) -> tuple[str, bytes]:
-    data = text.encode("utf-8", "replace")[:_MAX_BODY].decode("utf-8", "ignore").encode()
-    data = b"\n".join(data.splitlines()) + b"\n"
-    quoted = encodestring(data, quotetabs=False)
+    """Transfer encoding and body with CRLF; what is beyond the cap goes."""
+    data = b"\r\n".join(text.encode("utf-8", "replace").splitlines()) + b"\r\n"
+    data = data[:_MAX_BODY].decode("utf-8", "ignore").encode()
+    quoted = encodestring(data.replace(b"\r\n", b"\n"), quotetabs=False)
     if len(quoted) < len(data) * 1.3:
         return "quoted-printable", quoted.replace(b"\n", b"\r\n")
-    data = data.replace(b"\n", b"\r\n")
     chunks = (binascii.b2a_base64(data[i : i + 57], newline=False) for i in range(0, len(data), 57))
     return "base64", b"\r\n".join(chunks) + b"\r\n"

@@ -120,7 +120,7 @@ def _extended(found: Mapping[str, str]) -> dict[str, str]:
         base, _, mode = name.partition("*")
         text = found[name]
         if mode.endswith("*") or not mode:
-            charset, _, rest = text.partition("''") if "''" in text else ("utf-8", "", text)
+            charset, _, rest = text.split("'", 2) if text.count("'") > 1 else ("utf-8", "", text)
             text = decoded(unquote_to_bytes(rest), charset)[0]
         joined[base] = joined.get(base, "") + text
     return joined

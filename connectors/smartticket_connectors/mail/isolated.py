@@ -19,7 +19,7 @@ from typing import Any
 from smartticket_connectors.mail.content import Content
 from smartticket_connectors.mail.content import read_content as read_here
 from smartticket_connectors.mail.parts import Part
-from smartticket_daemon.errors import RejectedError
+from smartticket_daemon.errors import RejectedError, TransientError
 
 TIME_LIMIT = 10.0
 """Seconds for one mail."""
@@ -35,21 +35,28 @@ def is_heavy(parts: Sequence[Part]) -> bool:
     return len(parts) > CHEAP_PARTS or sum(len(part.data) for part in parts) > CHEAP_BYTES
 
 
-def read_content(subject: str, parts: Sequence[Part], time_limit: float = TIME_LIMIT) -> Content:
-    """`content.read_content` in a process of its own. Raises RejectedError when it had to be ended."""
-    task = {"subject": subject, "parts": [{**asdict(part), "params": dict(part.params)} for part in parts]}
+def read_content(
+    subject: str, parts: Sequence[Part], *, seconds: float = TIME_LIMIT, memory: int = MEMORY_LIMIT
+) -> Content:
+    """`content.read_content` in a process of its own, within `seconds` and `memory` bytes.
+
+    Raises RejectedError when it had to be ended, TransientError when it could not be started.
+    """
+    task = {"subject": subject, "parts": [asdict(part) for part in parts]}
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", __name__],
+            [sys.executable, "-P", "-m", __name__, str(memory)],
             input=json.dumps(task, default=_encoded).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=time_limit,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            timeout=seconds,
+            env=environment(),
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RejectedError(f"reading the mail took longer than {time_limit:g} s") from None
+        raise RejectedError(f"reading the mail took longer than {seconds:g} s") from None
+    except OSError as error:
+        raise TransientError(f"cannot start the mail reader: {error.strerror}") from None
     if done.returncode:
         raise RejectedError("reading the mail needed more memory than allowed, or crashed the reader")
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -59,6 +66,11 @@ def read_content(subject: str, parts: Sequence[Part], time_limit: float = TIME_L
         marks=frozenset(answer["marks"]),
         defects=tuple(answer["defects"]),
     )
+
+
+def environment() -> dict[str, str]:
+    """What the reader process may know of ours: where Python and its packages are, and the locale."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
 
 
 def _encoded(value: object) -> object:
@@ -71,7 +83,8 @@ def _encoded(value: object) -> object:
 
 def main() -> None:
     """The reader process: one task on standard input, one answer on standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    memory = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     task = json.load(sys.stdin.buffer)
     parts = [Part(**{**part, "data": base64.b64decode(part["data"])}) for part in task["parts"]]

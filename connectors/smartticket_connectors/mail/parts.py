@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from smartticket_connectors.mail.headers import MAX_BLOCK, Headers, parameters
 
@@ -24,7 +23,6 @@ MAX_DEPTH = 20
 MAX_BOUNDARY_LINES = 5_000
 """Lines that look like a boundary, over all levels of a message."""
 
-_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 _HEADER_LINES = re.compile(
     rb"(?:[!-9;-~]*+[ \t]*+:[^\n]*+(?:\n|\Z)|[ \t][^\n]*+(?:\n|\Z)|From [^\n]*+(?:\n|\Z))*+"
 )
@@ -52,7 +50,7 @@ class Part:
     disposition: str = ""
     filename: str = ""
     cut: bool = False
-    params: Mapping[str, str] = field(default_factory=lambda: _NO_PARAMS)
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 def holds_text(content_type: str) -> bool:
