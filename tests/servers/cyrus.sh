@@ -39,6 +39,7 @@ lmtpsocket: $dir/conf/socket/lmtp
 notifysocket: $dir/conf/socket/notify
 admins: admin
 allowplaintext: yes
+failedloginpause: 0
 sasl_mech_list: PLAIN LOGIN
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb

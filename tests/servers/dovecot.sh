@@ -1,7 +1,7 @@
 #!/bin/bash
 # A real Dovecot on loopback with its own configuration, run as an unprivileged user.
+# Every user exists, with the password "secret" (a file of users is read again once a second at most).
 #   dovecot.sh start DIR [IMAP IMAPS LMTP]   on free (or given) ports; writes and prints DIR/env
-#   dovecot.sh adduser DIR USER PASS         no restart needed
 #   dovecot.sh drop DIR USER                 put the message on standard input into Maildir/new
 #   dovecot.sh kick DIR USER                 cut this user's live connections
 #   dovecot.sh crash DIR                     SIGKILL the server; all sessions die in the middle of what they do
@@ -45,6 +45,7 @@ ssl = yes
 ssl_cert = <$dir/cert.pem
 ssl_key = <$dir/key.pem
 disable_plaintext_auth = no
+auth_failure_delay = 0
 auth_mechanisms = plain login xoauth2 oauthbearer
 default_internal_user = $USR
 default_internal_group = $GRP
@@ -64,6 +65,9 @@ service imap-login {
 }
 service anvil {
   chroot =
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 service stats {
   chroot =
@@ -80,9 +84,9 @@ passdb {
   args = $dir/oauth2.conf.ext
 }
 passdb {
-  driver = passwd-file
+  driver = static
   mechanisms = plain login
-  args = scheme=PLAIN username_format=%u $dir/users
+  args = password=secret
 }
 userdb {
   driver = static
@@ -114,14 +118,12 @@ start)
   "$HERE/certificate.sh" "$dir"
   [ -s "$dir/keys/secret" ] || openssl rand -hex 32 | tr -d '\n' >"$dir/keys/secret"
   base64 -w0 <"$dir/keys/secret" >"$dir/keys/default/HS256/default"
-  [ -e "$dir/users" ] || : >"$dir/users"
   configure
   printf 'IMAP_PORT=%s\nIMAPS_PORT=%s\nLMTP_PORT=%s\nIMAP_CA=%s\nMAIL_ROOT=%s\n' \
     "$IMAP_PORT" "$IMAPS_PORT" "$LMTP_PORT" "$dir/cert.pem" "$dir/mail" >"$dir/env"
   [ "$(id -u)" != 0 ] || chown -R "$USR:$GRP" "$dir"
   launch
   cat "$dir/env" ;;
-adduser) printf '%s:{PLAIN}%s::::::\n' "$1" "$2" >>"$dir/users" ;;
 drop)
   box="$dir/mail/$1/Maildir"
   "${as[@]}" mkdir -p "$box/tmp" "$box/new" "$box/cur"

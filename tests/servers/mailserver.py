@@ -42,7 +42,8 @@ class Server:
     def account(self) -> Account:
         """A new, empty account."""
         name = f"user{next(self._numbers)}"
-        self.run("adduser", name, *([PASSWORD] if self._script.name == "dovecot.sh" else []))
+        if self._script.name == "cyrus.sh":
+            self.run("adduser", name)
         secret = self.folder / f"{name}.secret"
         secret.write_text(PASSWORD)
         return Account(self, name, secret)

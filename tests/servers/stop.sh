@@ -4,5 +4,7 @@ set -euo pipefail
 pid=$(cat "$1/pid" 2>/dev/null || true)
 [ -n "$pid" ] || exit 0
 kill "$pid" 2>/dev/null || true
-for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+# a dead process that nobody has waited for still has a number
+lives() { ps -o stat= -p "$pid" | grep -qv '^Z'; }
+for _ in $(seq 50); do lives || break; sleep 0.1; done
 rm -f "$1/pid"
