@@ -16,6 +16,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,17 @@ _MEND = "train it again, or put back a good copy"
 
 
 def write(folder: Path, manifest: Mapping[str, Any], arrays: Arrays) -> str:
-    """Write a model and return its digest; an older model in the folder is replaced at one stroke."""
+    """Write a model and return its digest; an older model in the folder is replaced at one stroke.
+
+    Raises ModelError when the folder cannot be written.
+    """
+    try:
+        return _write(folder, manifest, arrays)
+    except OSError as error:
+        raise ModelError(f"cannot write the model {folder}: {error.strerror}") from None
+
+
+def _write(folder: Path, manifest: Mapping[str, Any], arrays: Arrays) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for key, array in sorted(arrays.items()):
@@ -124,12 +135,17 @@ def _array(folder: Path, entry: Mapping[str, Any]) -> NDArray[Any]:
 def _get(path: Path, limit: int) -> bytes:
     """The file's bytes, never more than `limit`."""
     try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise ModelError(f"model file {path} is not a plain file; {_MEND}")
+        if state.st_size > limit:
+            raise ModelError(f"model file {path} is larger than it may be; {_MEND}")
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > limit:
-                raise ModelError(f"model file {path} is larger than it may be; {_MEND}")
             data = file.read(limit + 1)
     except OSError as error:
         raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
+    except ValueError:
+        raise ModelError("cannot read the model: its path holds a NUL") from None
     if len(data) > limit:
         raise ModelError(f"model file {path} is larger than it may be; {_MEND}")
     return data
@@ -138,19 +154,16 @@ def _get(path: Path, limit: int) -> bytes:
 def _put(path: Path, data: bytes) -> None:
     """Write aside, reach the disk, rename."""
     aside = path.with_name(f".{path.name}.new")
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY)
     try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise ModelError(f"cannot write the model file {path}: {error.strerror}") from None
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove_all_but(folder: Path, names: set[str]) -> None:

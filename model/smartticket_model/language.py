@@ -36,8 +36,9 @@ class Languages:
         self._codes = arrays["language.codes"]
         self._logs = arrays["language.logs"]
         self._prior = arrays["language.prior"]
-        if self._logs.shape != (len(self._codes), len(labels)) or self._prior.shape != (len(labels),):
-            raise ValueError
+        fits = self._logs.shape == (len(self._codes), len(labels)) and self._prior.shape == (len(labels),)
+        if not fits or not len(self._codes) or (self._codes[1:] <= self._codes[:-1]).any():
+            raise ValueError("codes must ascend, with one row of logs each")
 
     def of(self, subject: str, body: str) -> str:
         """Code of the language, as `de`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from smartticket_daemon.errors import ModelError
 from smartticket_model import artifact
 from smartticket_model.curve import Curve, thresholds_at
 from smartticket_model.explain import contributions
-from smartticket_model.features import ANALYZERS, VIEWS, Block
+from smartticket_model.features import ANALYZERS, HASH_SIZE, VIEWS, Block
 from smartticket_model.language import Languages
 from smartticket_model.space import Space, Vector
 
@@ -42,11 +41,11 @@ class Model:
 
     def __init__(self, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], digest: str) -> None:
         self.digest = digest
-        self.manifest = MappingProxyType(dict(manifest))
+        self.manifest = manifest
         self._space = _space(manifest["features"], arrays)
         head = manifest["heads"]["category"]
         self.categories: tuple[str, ...] = _labels(head["labels"])
-        self.thresholds: Mapping[str, float] = MappingProxyType(_thresholds(head, self.categories))
+        self.thresholds: Mapping[str, float] = _thresholds(head, self.categories)
         self.curve: Curve = {str(label): tuple(map(tuple, points)) for label, points in head["curve"].items()}
         self._weights = _shaped(arrays["category.weights"], (self._space.size, len(self.categories)))
         self._bias = _shaped(arrays["category.bias"], (len(self.categories),)).astype(np.float64)
@@ -99,12 +98,15 @@ def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def _space(features: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Space:
     blocks = [Block(b["view"], b["analyzer"], b["low"], b["high"], b["weight"]) for b in features["blocks"]]
     sizes = [b["terms"] for b in features["blocks"]]
-    known = all(b.view in VIEWS and b.analyzer in ANALYZERS and 1 <= b.low <= b.high <= 9 for b in blocks)
-    if not known or not blocks or min(sizes) < 0:
+    sound = all(b.view in VIEWS and b.analyzer in ANALYZERS and 1 <= b.low <= b.high <= 9 for b in blocks)
+    if not sound or not blocks or min(sizes) < 0:
         raise ValueError
     shape = (sum(sizes),)
-    slots, frequencies = _shaped(arrays["slots"], shape), _shaped(arrays["frequencies"], shape)
-    return Space(blocks, sizes, slots, frequencies, int(features["documents"]))
+    known, frequencies = _shaped(arrays["slots"], shape), _shaped(arrays["frequencies"], shape)
+    documents = int(features["documents"])
+    if not len(known) or known.max() >= HASH_SIZE or frequencies.max() > documents:
+        raise ValueError
+    return Space(blocks, sizes, known, frequencies, documents)
 
 
 def _labels(labels: Sequence[str]) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ class _Index:
     def __init__(self, block: Block, known: NDArray[np.uint32], start: int) -> None:
         self.block = block
         self._slots = known.astype(np.int64)
+        if (np.diff(self._slots) <= 0).any():
+            raise ValueError("slots must ascend")
         self._start = start
         self._cached = lru_cache(maxsize=_CACHED_CHUNKS)(self._of_chunk)
 

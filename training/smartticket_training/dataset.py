@@ -31,7 +31,6 @@ class Columns:
     subject: str | None = None
     body: str | None = None
     group: str | None = None
-    time: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.text) == bool(self.subject and self.body):
@@ -44,7 +43,7 @@ class Columns:
 
     def used(self) -> list[str]:
         """Names of all columns that are read."""
-        wanted = (self.label, self.text, self.subject, self.body, self.group, self.time)
+        wanted = (self.label, self.text, self.subject, self.body, self.group)
         return [name for name in wanted if name]
 
 
@@ -55,7 +54,6 @@ class Dataset:
     pairs: list[tuple[str, str]]
     labels: list[str]
     groups: list[str] | None = None
-    times: list[str] | None = None
     two_fields: bool = True
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -78,7 +76,7 @@ def normalised(subject: str, body: str) -> str:
 
 def read_dataset(path: str | Path, columns: Columns, encoding: str = "utf-8") -> Dataset:
     """All labelled rows of a data file, as they stand. Raises DataError."""
-    pairs, labels, groups, times, unlabelled = [], [], [], [], 0
+    pairs, labels, groups, unlabelled = [], [], [], 0
     for row in read_rows(path, columns.used(), encoding):
         label = row.cells[columns.label].strip()
         if not label:
@@ -87,12 +85,10 @@ def read_dataset(path: str | Path, columns: Columns, encoding: str = "utf-8") ->
         labels.append(label)
         pairs.append(pair(columns, row.cells))
         groups.append(row.cells[columns.group] if columns.group else "")
-        times.append(row.cells[columns.time] if columns.time else "")
     return Dataset(
         pairs,
         labels,
         groups if columns.group else None,
-        times if columns.time else None,
         columns.two_fields,
         {"unlabelled": unlabelled},
     )
@@ -118,7 +114,6 @@ def cleaned(data: Dataset) -> Dataset:
         _take(data.pairs, kept),
         _take(data.labels, kept),
         _take(data.groups, kept) if data.groups else None,
-        _take(data.times, kept) if data.times else None,
         data.two_fields,
         {**data.dropped, **dropped},
     )

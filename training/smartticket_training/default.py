@@ -31,9 +31,11 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(prog="smartticket_training.default", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT, help="default: the shipped model's")
-    folder = parser.parse_args().folder
+    parser.add_argument("--pipeline", type=Path, help="file for the same model as a scikit-learn pipeline")
+    options = parser.parse_args()
+    folder: Path = options.folder
     tickets = load_corpus()
-    trained = train_on(dataset([t for t in tickets if not t.held_back]), folder)
+    trained = train_on(dataset([t for t in tickets if not t.held_back]), folder, pipeline=options.pipeline)
     held_back = evaluate_on(load(folder), dataset([t for t in tickets if t.held_back]))
     say = sys.stdout.write
     say(f"{folder}\ndigest {trained.digest}, {sum(f.stat().st_size for f in folder.iterdir()):,} bytes\n")

@@ -43,14 +43,20 @@ class Known(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, counts: csr_matrix, _y: object = None) -> Known:
         """Learn which columns to keep, and how many texts have each."""
-        frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
-        self.slots_: NDArray[np.int64] = np.flatnonzero(frequencies >= self.min_documents)
-        self.frequencies_: NDArray[np.int64] = frequencies[self.slots_]
+        slots, frequencies = np.unique(counts.indices, return_counts=True)
+        kept = frequencies >= self.min_documents
+        self.slots_: NDArray[np.int32] = slots[kept]
+        self.frequencies_: NDArray[np.int64] = frequencies[kept]
         return self
 
     def transform(self, counts: csr_matrix) -> csr_matrix:
-        """The kept columns alone."""
-        return counts[:, self.slots_]
+        """The kept columns alone. (Slicing by columns would take memory for the whole hashed space.)"""
+        places = self.slots_.searchsorted(counts.indices)
+        places[places == len(self.slots_)] = 0
+        kept = self.slots_[places] == counts.indices
+        ends = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
+        shape = (counts.shape[0], len(self.slots_))
+        return csr_matrix((counts.data[kept], places[kept], ends), shape=shape)
 
 
 def counter(block: Block) -> Pipeline:

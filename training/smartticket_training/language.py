@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -20,6 +21,7 @@ KEPT = 16_384
 """How many n-grams are kept: those whose weights differ most between the languages."""
 
 
+@cache
 def language_head() -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Manifest entry and arrays of the language head; the same for every model."""
     from py3langid.modelio import load_model

@@ -123,4 +123,5 @@ def _json_cells(path: Path, line: int, raw: str) -> dict[str, str]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")  # "\ud800" is legal JSON
