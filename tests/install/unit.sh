@@ -1,0 +1,83 @@
+# The unit under a real systemd: READY, triage, watchdog, clean stop. Sourced by run.sh.
+MACHINE=$WORK/machine
+ctl() { "$SYSTEMD" ctl "$MACHINE" "$@"; }
+shown() { ctl show smartticket --value -p "$1"; }
+heard() { "$SYSTEMD" log "$MACHINE" _PID=1 -o cat | grep -c "smartticket.service: Got notification message .*($1" || true; }
+milliseconds() { echo $((($(shown ActiveEnterTimestampMonotonic) - $(shown ExecMainStartTimestampMonotonic)) / 1000)) ms; }
+restarted() { [ "$(shown NRestarts)" = 1 ] && [ "$(shown ActiveState)" = active ]; }
+
+lay_out() { # what an operator puts on the machine, as docs/install.md says
+  local files=$WORK/files
+  mkdir -p "$files"/{etc/systemd/system,etc/smartticket,etc/credstore,srv/smartticket}
+  cp "$ROOT/systemd/smartticket.service" "$files/etc/systemd/system/"
+  cp "$ROOT/requirements/runtime.lock" "$files/srv/smartticket/"
+  "$ROOT/.venv/bin/python" -m build --wheel --no-isolation --outdir "$files/srv/smartticket" "$ROOT" >/dev/null
+  settings unit >"$files/etc/smartticket/smartticket.toml"
+  cp "$IMAP_CA" "$files/etc/smartticket/ca.pem"
+  (umask 077 && echo "$PASSWORD" >"$files/etc/credstore/smartticket.support-password")
+  chmod 700 "$files/etc/credstore"
+}
+
+install_inside() {
+  "$SYSTEMD" sh "$MACHINE" bash -euc '
+    /usr/bin/python3 -m venv /opt/smartticket
+    pip="/opt/smartticket/bin/pip --quiet --disable-pip-version-check install"
+    $pip --require-hashes -r /srv/smartticket/runtime.lock
+    $pip --no-deps /srv/smartticket/*.whl' >"$WORK/pip.log" 2>&1
+}
+
+exposure() {
+  local score
+  score=$(systemd-analyze security --offline=true "$ROOT/systemd/smartticket.service" | grep -o 'smartticket.service: [0-9.]*')
+  score=${score##* }
+  awk "BEGIN { exit !($score <= $MOST_EXPOSURE) }" || fail "exposure score $score is over $MOST_EXPOSURE"
+  figure "exposure score" "$score (at most $MOST_EXPOSURE)"
+}
+
+start_unit() {
+  ctl log-level debug
+  ctl -q add-wants bare.target smartticket # as `enable` does; what nothing wants is forgotten when it stops
+  ctl start smartticket || fail "the unit did not start"
+  [ "$(heard READY=1)" = 1 ] || fail "systemd heard no READY=1"
+  measure "first start to READY" milliseconds
+  figure "status text" "$(shown StatusText)"
+  ctl restart smartticket
+  measure "second start to READY" milliseconds
+}
+
+idle_memory() {
+  "$SYSTEMD" sh "$MACHINE" awk '/^VmRSS/ { printf "%.1f MB\n", $2 / 1024 }' "/proc/$(shown MainPID)/status"
+}
+
+freeze_and_recover() {
+  "$SYSTEMD" sh "$MACHINE" bash -euc 'd=/etc/systemd/system/smartticket.service.d; mkdir -p $d
+    printf "[Service]\nWatchdogSec=3\nRestartSec=1\n" >$d/short.conf'
+  ctl daemon-reload
+  ctl restart smartticket
+  "$SYSTEMD" sh "$MACHINE" kill -STOP "$(shown MainPID)"
+  mailbox unit fill 12 14
+  until_true 60 "the watchdog did not restart the frozen daemon" restarted
+  "$SYSTEMD" log "$MACHINE" -u smartticket -o cat | grep "Watchdog timeout" >/dev/null || fail "no watchdog time-out in the journal"
+  figure "frozen, then by the watchdog" "NRestarts=$(shown NRestarts), READY again"
+}
+
+stop_unit() {
+  ctl stop smartticket
+  [ "$(heard STOPPING=1)" -ge 1 ] || fail "systemd heard no STOPPING=1"
+  figure "stop" "STOPPING=1, result $(shown Result), exit code $(shown ExecMainStatus)"
+  [ "$(shown Result) $(shown ExecMainCode) $(shown ExecMainStatus)" = "success 1 0" ] || fail "not a clean stop"
+}
+
+say "the unit under a real systemd"
+exposure
+lay_out
+"$SYSTEMD" boot "$MACHINE" "$WORK/files"
+install_inside
+mailbox unit fill 0 11
+start_unit
+measure "unit, mailbox" mailbox unit await 12
+measure "idle RSS of the unit" idle_memory
+freeze_and_recover
+measure "unit, mailbox after recovery" mailbox unit await 15
+stop_unit
+"$SYSTEMD" stop "$MACHINE"
