@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ _SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_
 
 def open_store(path: Path, patience: float) -> Store:
     """A store in one file; `patience` (s) is how long to wait while another process writes."""
-    return Store(_engine(path, patience), explainer(path), _checkpoint)
+    return Store(_engine(path, patience), explainer(path), _checkpointer(patience))
 
 
 def copy_store(path: Path, target: Path) -> None:
@@ -62,11 +63,19 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN" if options.get("reads") else "BEGIN IMMEDIATE")
 
 
-def _checkpoint(engine: Engine) -> bool:
-    """Outside any transaction, as SQLite demands."""
-    with engine.execution_options(bare=True).connect() as connection:
-        busy, _frames, _moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-    return not busy
+def _checkpointer(patience: float) -> Callable[[Engine], bool]:
+    """Empties the log, outside any transaction as SQLite demands, and waits for nobody who reads."""
+
+    def checkpoint(engine: Engine) -> bool:
+        with engine.execution_options(bare=True).connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")
+            try:
+                busy, _frames, _moved = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={round(patience * 1000)}")
+        return not busy
+
+    return checkpoint
 
 
 _WORDS = {

@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, exc
 
 from smartticket_daemon.errors import JournalError
+
+FOREIGN: tuple[type[Exception], ...] = (
+    exc.SQLAlchemyError,
+    getattr(exc, "EmulatedDBAPIException", exc.SQLAlchemyError),  # SQLAlchemy 2.1 and later
+)
 
 Explain = Callable[[BaseException | None], str]
 """Puts an engine's own error into the operator's words."""
@@ -20,7 +24,7 @@ def border(explain: Explain) -> Iterator[None]:
     """Every error of SQLAlchemy or the engine leaves as JournalError, without statements or values."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except FOREIGN as error:
         _refuse(explain, getattr(error, "orig", None), type(error).__name__)
 
 

@@ -57,6 +57,13 @@ class WorkContract:
         assert names(claim(journal, limit=2)) == ["c", "b"]
         assert claim(journal, limit=2) == []
 
+    def test_what_failed_goes_behind_what_failed_less(self, journal: Journal) -> None:
+        record(journal, entry("old", created=after(-9)), entry("new"))
+        claim(journal, limit=1)
+        journal.release(entry("old").ref.key, NOW, "no answer", NOW)
+        assert names(claim(journal, limit=1)) == ["new"]
+        assert names(claim(journal, limit=1)) == ["old"]
+
     def test_sources_do_not_mix(self, journal: Journal) -> None:
         record(journal, entry("1"))
         record(journal, entry("2", source="other"), source="other")
@@ -118,6 +125,16 @@ class WorkContract:
         assert journal.find("1")[0].error == "no answer"
         (again,) = claim(journal, after(30))
         assert (again.attempts, again.doubtful) == (2, True)
+
+    def test_an_uncounted_release_leaves_only_the_doubt(self, journal: Journal) -> None:
+        work = entry("1")
+        record(journal, work)
+        claim(journal)
+        journal.release(work.ref.key, after(30), "source is down", NOW, counted=False)
+        assert (journal.find("1")[0].attempts, journal.find("1")[0].error) == (0, "source is down")
+        assert claim(journal, after(29)) == []
+        (again,) = claim(journal, after(30))
+        assert (again.attempts, again.doubtful) == (1, True)
 
     @pytest.mark.parametrize("live", [True, False])
     def test_unclaim_leaves_no_trace(self, journal: Journal, live: bool) -> None:
