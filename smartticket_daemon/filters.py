@@ -74,7 +74,8 @@ def _too_old(message: Message, rules: FilterRules) -> bool:
 
 
 def _human_decided(message: Message, rules: FilterRules) -> bool:
-    return bool(message.group) or not message.tags.isdisjoint(rules.category_tags)
+    tags = {tag.lower() for tag in message.tags}
+    return bool(message.group) or not tags.isdisjoint(tag.lower() for tag in rules.category_tags)
 
 
 def _answered(message: Message, _: FilterRules) -> bool:
@@ -181,7 +182,8 @@ def _is_our_list(headers: dict[str, str], rules: FilterRules) -> bool:
 def _follow_up(message: Message, rules: FilterRules) -> bool:
     if rules.triage_replies:
         return False
-    return message.follow_up or not rules.known_threads.isdisjoint(message.answers)
+    others = rules.known_threads - {message.ref.message}
+    return message.follow_up or not others.isdisjoint(message.answers)
 
 
 def _empty(message: Message, _: FilterRules) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -18,6 +19,7 @@ _MAX_COPIES = 100_000
 _CHEAP_TAGS = 400
 _MAX_COLOUR_CHECKS = 300
 _MAX_ANCESTORS = 50
+_MAX_STYLE = 2_000
 _DROPPED = "style,script,title,head,template,noscript,object,svg,iframe,select,textarea,math,[hidden]"
 _BLOCKS = (
     "address,article,aside,center,dd,div,dl,dt,fieldset,footer,form,h1,h2,h3,h4,h5,h6,header,"
@@ -30,7 +32,7 @@ _OPEN, _CLOSE, _EDGE, _BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
 
 _PRIVATE = re.compile(f"([{_OPEN}-{_BREAK}])")
 _MARKS = frozenset((_OPEN, _CLOSE, _EDGE, _BREAK))
-_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SPACE = re.compile(r"[\t\r\n\f]+")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*>?", re.DOTALL)
 _UNREAD = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _SELF_CLOSING = frozenset(
@@ -68,8 +70,9 @@ _HIDING = re.compile(
     r"|text-indent\s*:\s*-\d{3,}|(?:left|top)\s*:\s*-\d{3,}",
     re.IGNORECASE,
 )
-_COLOUR = re.compile(r"(?<![-\w])(background(?:-color)?|color)\s*:\s*([^;]{1,40})", re.IGNORECASE)
 _WHITE = re.compile(r"#fff(?:fff)?\b|white\b|rgb\(\s*255\s*,\s*255\s*,\s*255\s*\)", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COLOUR = re.compile(r"(?<![-\w])(background(?:-color)?|color)\s*:\s*([^;]{1,40})", re.IGNORECASE)
 
 
 def text_of_html(html: str) -> str:
@@ -83,7 +86,8 @@ def text_of_html(html: str) -> str:
     body = LexborHTMLParser(html).body
     if body is None:
         return ""
-    _remove_unseen(body)
+    _remove_dropped(body)
+    _remove_hidden(body)
     _mark_lines(body)
     return _laid_out(body.text())
 
@@ -124,38 +128,44 @@ def _stripped(html: str) -> str:
         return text
 
 
-def _remove_unseen(body: LexborNode) -> None:
+def _remove_dropped(body: LexborNode) -> None:
     """Backwards, so that no node is used after one that holds it was freed."""
     for node in reversed(body.css(_DROPPED)):
         if node.tag != "body":
             node.decompose()
+
+
+def _remove_hidden(body: LexborNode) -> None:
     checks = _MAX_COLOUR_CHECKS
     for node in reversed(body.css("[style]")):
-        style = (node.attributes.get("style") or "")[:2_000]
-        white = checks > 0 and _is_white(style, "color")
+        hides, colour, _ = _look((node.attrs.get("style") or "")[:_MAX_STYLE])
+        white = colour == "white" and checks > 0
         checks -= white
-        if node.tag != "body" and (_HIDING.search(style) or (white and _is_on_white(node))):
+        if (hides or (white and _is_on_white(node))) and node.tag != "body":
             node.decompose()
 
 
-def _is_white(style: str, name: str) -> bool:
-    return any(
-        found.lower().startswith(name) and bool(_WHITE.match(value.strip()))
-        for found, value in _COLOUR.findall(style)
-    )
+@lru_cache(maxsize=256)
+def _look(style: str) -> tuple[bool, str, str]:
+    """Whether a style hides, and what it says of colour and background: `white`, `other` or nothing."""
+    style = _COMMENT.sub("", style)
+    said = {"c": "", "b": ""}
+    for name, value in _COLOUR.findall(style):
+        said[name[0].lower()] = "white" if _WHITE.match(value.strip()) else "other"
+    return bool(_HIDING.search(style)), said["c"], said["b"]
 
 
 def _is_on_white(node: LexborNode) -> bool:
-    """Whether neither the node nor anything around it sets a background other than white."""
+    """Whether the nearest background around the node is white, as it is where none is set."""
     at: LexborNode | None = node
     for _ in range(_MAX_ANCESTORS):
         if at is None or at.tag == "html":
             break
-        style = (at.attributes.get("style") or "")[:2_000]
-        if "background" in style.lower():
-            return _is_white(style, "background")
-        if at.attributes.get("bgcolor"):
-            return bool(_WHITE.match(at.attributes["bgcolor"] or ""))
+        background = _look((at.attrs.get("style") or "")[:_MAX_STYLE])[2]
+        if background:
+            return background == "white"
+        if colour := at.attrs.get("bgcolor"):
+            return bool(_WHITE.match(colour))
         at = at.parent
     return True
 

@@ -49,8 +49,10 @@ _REPLY_ABOVE = (
     r"(?:veuillez )?(?:répondre|répondez) au-dessus de cette ligne",
     r"(?:por favor,? )?(?:responda|escriba su respuesta) (?:por encima|encima) de esta línea",
 )
-REPLY_ABOVE = re.compile(rf"[ \t#*-]{{0,20}}(?:{'|'.join(_REPLY_ABOVE)})[ \t#*.-]{{0,20}}", re.IGNORECASE)
-"""The line helpdesks put on top of their mails; what is below it was theirs."""
+REPLY_ABOVE = re.compile(
+    rf"[ \t]*[#*-]{{2,20}}[ \t#*-]{{0,20}}(?:{'|'.join(_REPLY_ABOVE)})[ \t#*.-]{{0,20}}", re.IGNORECASE
+)
+"""The line helpdesks put on top of their mails, with marks before it; what is below it was theirs."""
 
 _FORWARDED = (
     "forwarded message|forwarded by|begin forwarded message|forward message|weitergeleitete nachricht|"

@@ -69,18 +69,20 @@ def _own_lines(lines: list[str]) -> list[str]:
     kept: list[str] = []
     replying = False
     number = 0
+    signs = [":" in line or "--" in line or "##" in line or "：" in line for line in lines]
     while number < len(lines):
         line = lines[number]
-        if FORWARD_LINE.fullmatch(line, 0, _MAX_LINE):
-            return kept + lines[number:]
-        if _is_separator(line) or _starts_header_block(lines, number):
-            return _without_rule(kept)
-        if width := _attribution_width(lines, number):
-            number = _next_text(lines, number + width)
-            if number == len(lines) or not _is_quoted(lines[number]):
-                return kept
-            replying = True
-            continue
+        if any(signs[number : number + _ATTRIBUTION_LINES]):
+            if FORWARD_LINE.fullmatch(line, 0, _MAX_LINE):
+                return kept + lines[number:]
+            if _is_separator(line) or _starts_header_block(lines, number):
+                return _without_rule(kept)
+            if width := _attribution_width(lines, number):
+                number = _next_text(lines, number + width)
+                if number == len(lines) or not _is_quoted(lines[number]):
+                    return kept
+                replying = True
+                continue
         if not (replying and _is_quoted(line)):
             kept.append(line)
         number += 1

@@ -24,10 +24,10 @@ _INVISIBLE = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_SPACES = re.compile("[ \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]+")
+_ODD_SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]")
+_SPACES = re.compile("  +")
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANK_LINES = re.compile("\n{3,}")
-_LINE_ENDS = re.compile(" ?\n ?")
 _FORWARD_SUBJECT = re.compile(
     r"\s*(?:re|aw|sv|vs|antw|res|rif|tr|wg|fwd?|rv|enc|i|doorst|vb|pd|пер|转发|轉寄)\s*(?:\[\d{1,3}\])?\s*[:：]",
     re.IGNORECASE,
@@ -43,12 +43,13 @@ def clean(text: str) -> str:
     The text is cut to MAX_TEXT characters and composed (NFC), emoji included without their joiners.
     """
     text = _BREAKS.sub("\n", text[:MAX_TEXT])
-    text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
+    text = _SPACES.sub(" ", _ODD_SPACES.sub(" ", _INVISIBLE.sub("", text)))
     if not text.isascii():
         text = "".join(
             unicodedata.normalize("NFC", text[i : i + _CHUNK]) for i in range(0, len(text), _CHUNK)
         )
-    return _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("\n", text)).strip()[:MAX_TEXT]
+    text = "\n".join(map(str.strip, text.split("\n")))
+    return _BLANK_LINES.sub("\n\n", text).strip()[:MAX_TEXT]
 
 
 def clean_line(text: str, limit: int = 500) -> str:
