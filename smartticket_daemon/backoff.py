@@ -7,7 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from smartticket_daemon.errors import TransientError
+
 LONGEST = timedelta(hours=1)
+LONGEST_ASKED = timedelta(days=1)
+"""What a remote asks for beyond this is taken for a mistake of its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,9 @@ class Backoff:
         """The wait after the `attempts`-th failure, counted from 1."""
         full: timedelta = min(self.base * (1 << min(attempts - 1, 20)), LONGEST)
         return full * (0.5 + 0.5 * self.random())
+
+
+def asked_wait(error: Exception) -> timedelta | None:
+    """The wait that the remote asked for, if it did."""
+    seconds = error.retry_after if isinstance(error, TransientError) else None
+    return None if seconds is None else timedelta(seconds=min(max(seconds, 0), LONGEST_ASKED.total_seconds()))

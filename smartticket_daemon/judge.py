@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import structlog
 
 from smartticket_daemon.domain import Action, Decision, Message, Mode, Prediction, State, Triage
 from smartticket_daemon.errors import ModelError
@@ -12,6 +16,10 @@ from smartticket_daemon.filters import FilterRules, reason_to_skip
 from smartticket_daemon.policy import Policy, decide, plan
 from smartticket_daemon.ports import Classifier
 from smartticket_daemon.replies import Replies
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Everything needed to judge the messages of one source."""
+    """Everything needed to judge the messages of one source.
+
+    A message that cannot be judged, for whatever reason, is quarantined alone; only a model that cannot
+    be used at all is raised, as ModelError.
+    """
 
     classifier: Callable[[], Classifier]
     policy: Policy
@@ -39,30 +51,32 @@ class Judge:
     ) -> Iterable[Verdict]:
         """One verdict for each message, in order."""
         rules = replace(self.rules(now), known_threads=threads)
-        reasons = [reason_to_skip(message, rules) for message in messages]
-        kept = [m for m, reason in zip(messages, reasons, strict=True) if reason is None]
-        classifier = self.classifier()
-        judged = iter(self._classify(classifier, kept))
-        for message, reason in zip(messages, reasons, strict=True):
-            yield _skipped(message, reason) if reason else next(judged)
+        filtered = [_alone(message, lambda m: _skipped(m, rules)) for message in messages]
+        kept = [m for m, verdict in zip(messages, filtered, strict=True) if verdict is None]
+        judged = iter(self._classify(kept) if kept else ())
+        return [verdict or next(judged) for verdict in filtered]
 
-    def _classify(self, classifier: Classifier, messages: Sequence[Message]) -> list[Verdict]:
+    def _classify(self, messages: Sequence[Message]) -> list[Verdict]:
         """All at once; when that fails, one by one, so that a single message cannot stop the rest."""
+        classifier = self.classifier()
+        predictions: Sequence[Prediction | None]
         try:
-            predictions: Sequence[Prediction | None] = _predict(classifier, messages)
+            predictions = _predict(classifier, messages)
         except ModelError:
             raise
         except Exception:  # noqa: BLE001 - found again, alone, below
-            predictions = [_predict_alone(classifier, message) for message in messages]
-        return [
-            self._verdict(message, prediction, classifier.digest) if prediction else _failed(message)
-            for message, prediction in zip(messages, predictions, strict=True)
-        ]
+            predictions = [None] * len(messages)
+        pairs = zip(messages, predictions, strict=True)
+        return [_alone(m, partial(self._judge, classifier, prediction)) for m, prediction in pairs]
+
+    def _judge(self, classifier: Classifier, prediction: Prediction | None, message: Message) -> Verdict:
+        prediction = prediction or _predict(classifier, [message])[0]
+        return self._verdict(message, prediction, classifier.digest)
 
     def _verdict(self, message: Message, prediction: Prediction, digest: str) -> Verdict:
         decision = decide(message, prediction, self.policy)
         note = None
-        if decision.action is Action.APPLY and decision.category and self.policy.mode is not Mode.TAG:
+        if decision.action is Action.APPLY and decision.category and self.policy.mode is Mode.SUGGEST:
             note = self.replies.note(decision.category, decision.language, message)
         triage = plan(decision, self.policy, note)
         return Verdict(message, decision, self._state(decision, triage), triage, digest)
@@ -74,16 +88,7 @@ class Judge:
 
 
 def _predict(classifier: Classifier, messages: Sequence[Message]) -> list[Prediction]:
-    return classifier.predict_many([(m.subject, text_of(m)) for m in messages]) if messages else []
-
-
-def _predict_alone(classifier: Classifier, message: Message) -> Prediction | None:
-    try:
-        return _predict(classifier, [message])[0]
-    except ModelError:
-        raise
-    except Exception:  # noqa: BLE001 - a message nobody can classify goes to quarantine
-        return None
+    return classifier.predict_many([(m.subject, text_of(m)) for m in messages])
 
 
 def text_of(message: Message) -> str:
@@ -91,9 +96,17 @@ def text_of(message: Message) -> str:
     return message.body or " ".join(message.files)
 
 
-def _skipped(message: Message, reason: str) -> Verdict:
-    return Verdict(message, Decision(Action.SKIP, reason), State.SKIPPED, Triage())
+def _skipped(message: Message, rules: FilterRules) -> Verdict | None:
+    reason = reason_to_skip(message, rules)
+    return Verdict(message, Decision(Action.SKIP, reason), State.SKIPPED, Triage()) if reason else None
 
 
-def _failed(message: Message) -> Verdict:
-    return Verdict(message, Decision(Action.SKIP, "cannot_classify"), State.QUARANTINED, Triage())
+def _alone(message: Message, judge: Callable[[Message], T]) -> T | Verdict:
+    """What `judge` makes of the message; whatever goes wrong is this message's own trouble."""
+    try:
+        return judge(message)
+    except ModelError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a message nobody can judge goes to quarantine
+        log.error("cannot_classify", key=message.ref.key, error=type(error).__name__)
+        return Verdict(message, Decision(Action.SKIP, "cannot_classify"), State.QUARANTINED, Triage())

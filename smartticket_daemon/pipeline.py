@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
 
 import structlog
 
-from smartticket_daemon.backoff import Backoff
+from smartticket_daemon.backoff import Backoff, asked_wait
 from smartticket_daemon.domain import Action, Batch, Decision, Message, Receipt, State, Triage, Unreadable
 from smartticket_daemon.errors import (
     ConfigurationError,
@@ -25,7 +27,6 @@ from smartticket_daemon.errors import (
     RateLimited,
     RejectedError,
     SmartTicketError,
-    TransientError,
     Unreachable,
 )
 from smartticket_daemon.judge import Judge, Verdict
@@ -110,7 +111,10 @@ def _entry(source: Source, verdict: Verdict) -> Entry:
 
 def _our_own(source: Source, message: Message) -> Receipt | None:
     """A tag of ours on a message this journal does not know: an earlier journal's work, or a person's?"""
-    receipt = source.connector.applied(message.ref, message.ref.key)
+    try:
+        receipt = source.connector.applied(message.ref, message.ref.key)
+    except (Overtaken, RejectedError):
+        return None
     return receipt if receipt and receipt.note_id else None
 
 
@@ -174,37 +178,43 @@ def _deliver_one(source: Source, work: Work) -> bool:
 
 def _send(connector: Connector, work: Work) -> Receipt:
     """Look first when an earlier attempt may have reached the remote; then do only what is left."""
-    if not work.doubtful:
-        return connector.apply(work.ref, work.triage, work.key)
-    found = connector.applied(work.ref, work.key)
+    found = connector.applied(work.ref, work.key) if work.doubtful else None
     if found is None:
         return connector.apply(work.ref, work.triage, work.key)
     left = work.triage.minus(found)
     ref = replace(work.ref, position=found.position or work.ref.position)
-    return found.plus(connector.apply(ref, left, work.key)) if left else found
+    try:
+        return found.plus(connector.apply(ref, left, work.key)) if left else found
+    except Overtaken:
+        return found  # our note stands, what a person did since stands too
 
 
 def _source_trouble(source: Source, work: Work, error: SmartTicketError) -> None:
-    exhausted = work.attempts >= source.backoff.max_attempts
-    if exhausted and isinstance(error, Unreachable) and source.connector.check().ok:
-        _quarantine(source, work, error)
-    else:
-        _release(source, work, error)
+    """Silence while the source answers otherwise is this message's own trouble; any other counts for none."""
+    if isinstance(error, Unreachable) and _answers(source.connector):
+        _message_trouble(source, work, error)
+        return
+    now = source.clock()
+    source.journal.release(
+        work.key, now + (asked_wait(error) or timedelta(0)), describe(error), now, counted=False
+    )
+
+
+def _answers(connector: Connector) -> bool:
+    try:
+        return connector.check().ok
+    except SmartTicketError:
+        return False
 
 
 def _message_trouble(source: Source, work: Work, error: Exception) -> bool:
     if work.attempts >= source.backoff.max_attempts:
         return _quarantine(source, work, error)
-    _release(source, work, error)
-    return False
-
-
-def _release(source: Source, work: Work, error: Exception) -> None:
-    asked = error.retry_after if isinstance(error, TransientError) else None
-    wait = source.backoff.delay(work.attempts) if asked is None else timedelta(seconds=asked)
+    wait = max(source.backoff.delay(work.attempts), asked_wait(error) or timedelta(0))
     now = source.clock()
     source.journal.release(work.key, now + wait, describe(error), now)
     log.warning("delivery_postponed", source=source.name, key=work.key, error=describe(error))
+    return False
 
 
 def _quarantine(source: Source, work: Work, error: Exception) -> bool:
@@ -214,8 +224,12 @@ def _quarantine(source: Source, work: Work, error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Our own errors speak for themselves; of a foreign one only the class is safe to show."""
-    return str(error) if isinstance(error, SmartTicketError) else f"unexpected {type(error).__name__}"
+    """Our own errors speak for themselves; of a foreign one only the class and the place are safe to show."""
+    if isinstance(error, SmartTicketError):
+        return str(error)
+    places = extract_tb(error.__traceback__)
+    place = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return f"unexpected {type(error).__name__}{place}"
 
 
 def replay(source: Source, item: Quarantined) -> bool:

@@ -60,7 +60,7 @@ def _doubt(message: Message, prediction: Prediction, threshold: float | None) ->
         return "nothing_to_go_by"
     if threshold is None:
         return "no_threshold"
-    return "below_threshold" if prediction.confidence < threshold else None
+    return None if prediction.confidence >= threshold else "below_threshold"
 
 
 def plan(decision: Decision, policy: Policy, note: Note | None) -> Triage:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import structlog
 
+from smartticket_daemon.backoff import asked_wait
 from smartticket_daemon.errors import (
     AccessDenied,
     ConfigurationError,
@@ -22,14 +22,14 @@ from smartticket_daemon.ports import Health
 log = structlog.get_logger()
 
 DONE, WAITS, INTERNAL = 0, 75, 70
-_GRAVITY = (
+_TROUBLES = (
     AccessDenied.exit_code,
     ConfigurationError.exit_code,
     Unreachable.exit_code,
     INTERNAL,
     WAITS,
-    DONE,
 )
+"""The exit codes a failing source can earn, the gravest first."""
 
 _KINDS: dict[int, type[SmartTicketError]] = {
     AccessDenied.exit_code: AccessDenied,
@@ -73,27 +73,22 @@ def _verify(source: Source) -> None:
 
 def _fails(source: Source, health: Health, error: Exception) -> int:
     code = error.exit_code if isinstance(error, SmartTicketError) else INTERNAL
-    now = source.clock()
+    now, wait = source.clock(), asked_wait(error)
     failing = replace(
         health,
         failing_since=health.failing_since or now,
         failures=health.failures + 1,
         error=describe(error),
-        exit_code=code,
-        not_before=_asked_wait(error, now),
+        exit_code=code if code in _TROUBLES else INTERNAL,
+        not_before=None if wait is None else now + wait,
         last_poll=now,
     )
     source.journal.set_health(source.name, failing)
     source.connector.close()
     log.error("source_failing", source=source.name, error=failing.error, failures=failing.failures)
-    return code
-
-
-def _asked_wait(error: Exception, now: datetime) -> datetime | None:
-    seconds = error.retry_after if isinstance(error, TransientError) else None
-    return None if seconds is None else now + timedelta(seconds=seconds)
+    return failing.exit_code
 
 
 def gravest(codes: list[int]) -> int:
     """The one exit code for several sources: refused, misconfigured, unreachable, broken, waiting, done."""
-    return min(codes, key=_GRAVITY.index, default=DONE)
+    return min(codes, key=(*_TROUBLES, DONE).index, default=DONE)

@@ -272,8 +272,14 @@ class Journal(Protocol):
         """The remote overtook us: final state `skipped`, text erased."""
         ...
 
-    def release(self, key: Key, not_before: datetime, error: str, now: datetime) -> None:
-        """Give work back, due again at `not_before`."""
+    def release(
+        self, key: Key, not_before: datetime, error: str, now: datetime, *, counted: bool = True
+    ) -> None:
+        """Give work back, due again at `not_before`.
+
+        `counted=False`: the whole source was in trouble, so the attempt does not count against the
+        message; it is looked up before the next one all the same.
+        """
         ...
 
     def unclaim(self, key: Key, now: datetime) -> None:

@@ -51,6 +51,7 @@ class _Memory:
         self._known: dict[tuple[str, str], list[Known]] = {}
         for item in known:
             self._known.setdefault(_identity(item.ref, item.duplicate), []).append(item)
+        self._places = {(k, item.ref.position) for k, items in self._known.items() for item in items}
         self._gone: set[Key] = set()
         self._counted: dict[tuple[str, str], int] = {k: len(v) for k, v in self._known.items()}
         self.moved: dict[Key, str] = {}
@@ -72,9 +73,11 @@ class _Memory:
     def admit(self, ref: MessageRef) -> int | None:
         """0 for a new message, n for a further delivery beside n others, None for one that we know."""
         identity = (ref.ticket, ref.message)
-        items = self._known.setdefault(identity, [])
-        if any(item.ref.position == ref.position for item in items):
+        items = self._known.get(identity, [])
+        place = (identity, ref.position)
+        if place in self._places:
             return None
+        self._places.add(place)
         if back := next((item for item in items if item.key in self._gone), None):
             self._gone.discard(back.key)
             self.moved[back.key] = ref.position

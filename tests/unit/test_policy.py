@@ -1,0 +1,72 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from smartticket_daemon.domain import Action, Decision, Message, MessageRef, Mode, Note, Prediction, Triage
+from smartticket_daemon.policy import CategoryPolicy, Policy, decide, plan
+from tests.desk import START, policy
+
+MESSAGE = Message(MessageRef("s", "t", "m"), "subject", "body", START)
+PREDICTION = Prediction("billing", 0.85, {"billing": 0.85, "other": 0.15}, {"billing": 0.8}, "de", "digest")
+NOTE = Note("Hello", "billing.en")
+
+
+def decision(
+    prediction: Prediction = PREDICTION, message: Message = MESSAGE, wish: Policy | None = None
+) -> Decision:
+    return decide(message, prediction, wish or policy())
+
+
+def test_a_confident_prediction_is_applied() -> None:
+    assert decision() == Decision(Action.APPLY, "confident", "billing", 0.85, 0.8, "de")
+
+
+def test_the_threshold_itself_is_enough() -> None:
+    assert decision(replace(PREDICTION, confidence=0.8)).action is Action.APPLY
+
+
+@pytest.mark.parametrize("confidence", [0.79999, 0.0, math.nan])
+def test_below_the_threshold_it_abstains_and_says_so(confidence: float) -> None:
+    found = decision(replace(PREDICTION, confidence=confidence))
+    assert (found.action, found.reason, found.category) == (Action.ABSTAIN, "below_threshold", "billing")
+
+
+def test_a_category_without_a_threshold_always_abstains() -> None:
+    found = decision(replace(PREDICTION, confidence=1.0, thresholds={}))
+    assert (found.action, found.reason, found.threshold) == (Action.ABSTAIN, "no_threshold", None)
+
+
+def test_the_operators_threshold_wins_over_the_models() -> None:
+    strict = Policy(Mode.TAG, {"billing": CategoryPolicy("category__billing", threshold=0.9)})
+    assert decision(wish=strict).action is Action.ABSTAIN
+    lax = Policy(Mode.TAG, {"billing": CategoryPolicy("category__billing", threshold=0.0)})
+    assert decision(replace(PREDICTION, confidence=0.1, thresholds={}), wish=lax).action is Action.APPLY
+
+
+def test_an_encrypted_mail_is_never_applied() -> None:
+    assert decision(message=replace(MESSAGE, marks=frozenset({"encrypted"}))).reason == "encrypted"
+
+
+def test_nothing_to_go_by_is_never_applied() -> None:
+    assert decision(replace(PREDICTION, confidence=1.0, empty=True)).reason == "nothing_to_go_by"
+
+
+@pytest.mark.parametrize(("mode", "note"), [(Mode.SUGGEST, NOTE), (Mode.TAG, None)])
+def test_a_note_is_planned_in_suggest_mode_alone(mode: Mode, note: Note | None) -> None:
+    assert plan(decision(), policy(mode), NOTE) == Triage(("category__billing",), "Billing", note)
+
+
+@pytest.mark.parametrize("tag", ["category__unsure", ""])
+def test_abstaining_plans_the_unsure_tag_and_nothing_else(tag: str) -> None:
+    unsure = decision(replace(PREDICTION, confidence=0.1))
+    assert plan(unsure, policy(unsure_tag=tag), NOTE) == Triage((tag,) if tag else ())
+
+
+def test_skipping_plans_nothing() -> None:
+    assert plan(Decision(Action.SKIP, "closed"), policy(), NOTE) == Triage()
+
+
+def test_a_category_is_recognised_by_its_tag_whatever_its_case() -> None:
+    assert policy().category_of(frozenset({"vip", "CATEGORY__Billing"})) == "billing"
+    assert policy().category_of(frozenset({"vip", "category__unsure"})) is None
