@@ -109,6 +109,10 @@ def built_mails() -> Iterator[tuple[str, bytes]]:
     yield "unknown charset, noise", top + b"text/plain; charset=nonsense\n\n" + bytes(range(128, 256)) * 4_000
     yield "16-bit noise", top + b"text/plain; charset=utf-16\n\n" + bytes(range(256)) * 4_000
     yield "utf-7 noise", top + b"text/plain; charset=utf-7\n\n" + b"+AAA" * 100_000
+    surrogate = b"=?utf-7?Q?+2AA-?="
+    lone = b'From: %s <a@b.c>\nSubject: %s\nContent-Type: multipart/mixed; boundary="%s"; name="%s"\n\n%s'
+    yield "lone surrogates", lone % ((surrogate,) * 4 + (b"+2AA-",))
+    yield "lone surrogates in HTML", top + b"text/html; charset=utf-7\n\n<p>+2AA-</p>"
     yield "hz noise", top + b"text/plain; charset=hz-gb-2312\n\n" + b"~{" * 200_000
     yield "broken base64", html[:-1] + b"Content-Transfer-Encoding: base64\n\n" + b"=A" * 400_000
     yield (

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import lru_cache
 from html import unescape
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from smartticket_daemon.quotes import SEPARATOR
 
@@ -31,6 +31,7 @@ _OPEN, _CLOSE, _EDGE, _BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
 """Private characters that stand for the edges of a quoted block, of any block, and for a line break."""
 
 _PRIVATE = re.compile(f"([{_OPEN}-{_BREAK}])")
+_UNFIT = re.compile(f"[{_OPEN}-{_BREAK}\ud800-\udfff]")
 _MARKS = frozenset((_OPEN, _CLOSE, _EDGE, _BREAK))
 _SPACE = re.compile(r"[\t\r\n\f]+")
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})[^<>]*>?", re.DOTALL)
@@ -80,9 +81,16 @@ def text_of_html(html: str) -> str:
 
     Mark-up that would make a tree builder slow (see `_is_hostile`) is stripped of its tags instead.
     """
-    html = _PRIVATE.sub("", html[:MAX_HTML])
+    html = _UNFIT.sub("", html[:MAX_HTML])
     if _is_hostile(html):
         return _stripped(html)
+    try:
+        return _rendered(html)
+    except SelectolaxError:
+        return _stripped(html)
+
+
+def _rendered(html: str) -> str:
     body = LexborHTMLParser(html).body
     if body is None:
         return ""

@@ -114,6 +114,8 @@ def _tolerated(data: bytes, codec: str) -> str | None:
         text = data.decode(codec, "replace")
     except (UnicodeError, LookupError, ValueError):
         return None
+    if codec == "utf-7":  # the only one that decodes to lone surrogates
+        text = text.encode("utf-8", "replace").decode("utf-8")
     wrong = text.count("\ufffd")
     return text if wrong * 200 <= len(text) or (wrong <= 1 and len(data) > 20) else None
 

@@ -114,7 +114,7 @@ class _Walk:
             self._multipart(boundary, start, end, depth, inner)
 
     def _multipart(self, boundary: str, start: int, end: int, depth: int, default: str) -> None:
-        sections = list(self._sections(boundary.encode("utf-8", "surrogateescape"), start, end))
+        sections = list(self._sections(boundary.encode("utf-8", "replace"), start, end))
         if not sections:
             self.defects.append("boundary_not_found")
             self._append(Headers(b""), "text/plain", {}, start, end)
