@@ -20,23 +20,21 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientAbortError
+from imapclient import IMAPClient
 
 from smartticket_connectors.imap import border
 from smartticket_connectors.imap.auth import secret_for, sign_in
 from smartticket_connectors.imap.settings import ImapSettings
+from smartticket_connectors.imap.wire import WiredClient, sever
 from smartticket_daemon.errors import ConfigurationError, Unreachable
 
 log = structlog.get_logger(__name__)
-logging.getLogger("imapclient").setLevel(logging.INFO)  # its debug log shows SASL answers and mail
+logging.getLogger("imapclient").setLevel(logging.WARNING)  # its debug log shows SASL answers and mail
 
 CONNECT_LIMIT = 15.0
 """Seconds a TCP and TLS connection may take."""
 IDLE_LIMIT = 60.0
 """Seconds after which an unused connection is tried with NOOP before it is relied on."""
-LITERAL_LIMIT = 64 * 1024 * 1024
-"""Bytes one literal of an answer may have; we never ask for as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Session:
         self._client: IMAPClient | None = None
         self._limit = settings.timeout.total_seconds() / 2
         self._used = 0.0
+        self._abilities: frozenset[str] = frozenset()
         self._cut = False
 
     @property
@@ -81,7 +80,9 @@ class Session:
 
     def can(self, capability: str) -> bool:
         """Whether the server offers `capability`."""
-        return bool(self.call("has_capability", capability))
+        if self._client is None:
+            self._connect()
+        return capability in self._abilities
 
     def resume(self) -> None:
         """See, before a new piece of work, that an open connection still lives; mostly this costs nothing."""
@@ -134,14 +135,13 @@ class Session:
         """Close the socket at once."""
         client, self._client, self.mailbox = self._client, None, None
         if client is not None:
-            with contextlib.suppress(*border.FOREIGN):
-                client.shutdown()
+            _shut(client)
 
     def close(self) -> None:
         """Say good-bye and close; never raises."""
         client = self._client
         if client is not None:
-            with contextlib.suppress(*border.FOREIGN), self._limited(client, 2.0):
+            with contextlib.suppress(*border.FOREIGN), self._limited([client.socket().fileno()], 2.0):
                 client._imap.logout()
         self.drop()
 
@@ -152,31 +152,23 @@ class Session:
     def _connect(self) -> IMAPClient:
         secret = secret_for(self.settings)
         context = tls_context(self.settings)
-        began, client, step = time.monotonic(), None, "connecting"
+        at_once = context if self.settings.tls == "implicit" else None
+        settings, client, step = self.settings, None, "connecting"
+        opened: list[int] = []
         try:
-            connect = min(CONNECT_LIMIT, self._limit)
-            client = IMAPClient(
-                self.settings.host,
-                self.settings.port,
-                ssl=self.settings.tls == "implicit",
-                ssl_context=context,
-                timeout=SocketTimeout(connect=connect, read=connect),
-            )
-            client.normalise_times = False
-            _refuse_large_literals(client)
-            left = max(self._limit - (time.monotonic() - began), 0.1)
-            step = "signing in"
-            with self._limited(client, left):
+            with self._limited(opened, self._limit):
+                limit = min(CONNECT_LIMIT, self._limit)
+                client = WiredClient(settings.host, settings.port, limit, at_once, opened.append)
+                step = "signing in"
                 self._introduce(client, context, secret)
-        except border.FOREIGN as error:
-            self._shut(client)
+        except (*border.FOREIGN, ConfigurationError) as error:
+            if client is not None:
+                _shut(client)
+            if isinstance(error, ConfigurationError):
+                raise
             raise self._timed_out(border.translate(error, f"{self.where}, {step}")) from None
-        except ConfigurationError:
-            self._shut(client)
-            raise
-        self._client, self._used = client, time.monotonic()
+        self._client, self._used, self.mailbox = client, time.monotonic(), None
         self.epoch += 1
-        self.mailbox = None
         return client
 
     def _introduce(self, client: IMAPClient, context: ssl.SSLContext | None, secret: str) -> None:
@@ -188,14 +180,15 @@ class Session:
             client.starttls(context)
         client.socket().settimeout(self._limit)
         sign_in(client, self.settings, secret)
-        if client.has_capability("ID"):
+        self._abilities = frozenset(c.decode("ascii", "replace").upper() for c in client.capabilities())
+        if "ID" in self._abilities:
             with contextlib.suppress(client.Error):
                 client.id_({"name": "SmartTicket", "version": version("smartticket")})
 
     @contextmanager
     def _guarded(self, client: IMAPClient, step: str) -> Iterator[None]:
         try:
-            with self._limited(client, self._limit):
+            with self._limited([client.socket().fileno()], self._limit):
                 yield
         except border.FOREIGN as error:
             if not border.usable(error):
@@ -203,10 +196,16 @@ class Session:
             raise self._timed_out(border.translate(error, f"{self.where}, {step}")) from None
 
     @contextmanager
-    def _limited(self, client: IMAPClient, seconds: float) -> Iterator[None]:
-        # the socket's own time-out starts again with every byte; this one does not
+    def _limited(self, opened: list[int], seconds: float) -> Iterator[None]:
+        """Cut the connection when time is up; the socket's own time-out starts again with every byte."""
         self._cut = False
-        timer = threading.Timer(seconds, self._sever, (client,))
+
+        def cut() -> None:
+            self._cut = True
+            for number in opened:
+                sever(number)
+
+        timer = threading.Timer(seconds, cut)
         timer.daemon = True
         timer.start()
         try:
@@ -214,18 +213,13 @@ class Session:
         finally:
             timer.cancel()
 
-    def _sever(self, client: IMAPClient) -> None:
-        self._cut = True
-        with contextlib.suppress(*border.FOREIGN):
-            socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)
-
     def _timed_out(self, error: Exception) -> Exception:
         return Unreachable(f"{self.where}: no answer in time") if self._cut else error
 
-    def _shut(self, client: IMAPClient | None) -> None:
-        if client is not None:
-            with contextlib.suppress(*border.FOREIGN):
-                client.shutdown()
+
+def _shut(client: IMAPClient) -> None:
+    with contextlib.suppress(*border.FOREIGN):
+        client.shutdown()
 
 
 def tls_context(settings: ImapSettings) -> ssl.SSLContext | None:
@@ -237,17 +231,6 @@ def tls_context(settings: ImapSettings) -> ssl.SSLContext | None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "holds no certificate"
         raise ConfigurationError(f"ca_file {settings.ca_file}: {reason}") from None
-
-
-def _refuse_large_literals(client: IMAPClient) -> None:
-    read = client._imap.read
-
-    def limited(size: int) -> bytes:
-        if size > LITERAL_LIMIT:
-            raise IMAPClientAbortError("literal too large")
-        return bytes(read(size))
-
-    client._imap.read = limited
 
 
 def _readable(sock: socket.socket) -> bool:

@@ -43,7 +43,8 @@ def mark_follow_ups(session: Session, messages: Sequence[Message], ids: Iterable
         return list(messages)
     first: dict[str, int] = {}
     for uid, row in sorted(rows.items(), reverse=True):
-        if block := row.get(b"BODY[HEADER.FIELDS (MESSAGE-ID)]"):
+        block = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), None)
+        if block:
             first[fingerprint(block, 0)] = uid
     return [replace(m, follow_up=m.follow_up or _answers_earlier(m, first)) for m in messages]
 
