@@ -17,7 +17,8 @@ from smartticket_daemon.text import MAX_TEXT, clean, clean_line, customer_text, 
 _MAX_FILES = 50
 _MAX_NESTING = 3
 _STUB_LENGTH = 20
-_BASE64_NOISE = re.compile(rb"[^A-Za-z0-9+/]+")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BASE64_NOISE = bytes(set(range(256)) - set(_BASE64))
 _STUB = re.compile(
     r"(?:view|read|display|see) (?:this|the) (?:e-?mail|message|newsletter)"
     r"|html[- ](?:capable|enabled|compatible)|does not support html"
@@ -150,7 +151,7 @@ def bytes_of(part: Part) -> bytes:
     if part.encoding == "quoted-printable":
         return decodestring(part.data)
     if part.encoding == "base64":
-        data = _BASE64_NOISE.sub(b"", part.data)
+        data = part.data.translate(None, _BASE64_NOISE)
         whole = len(data) - len(data) % 4
         rest = data[whole:] if len(data) % 4 > 1 else b""
         try:
