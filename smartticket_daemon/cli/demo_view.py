@@ -133,7 +133,8 @@ def _body(mail: EmailMessage) -> str:
 
 def drafts(folder: Path) -> list[Path]:
     """The drafts that the daemon wrote, oldest first."""
-    return sample.mails(folder / sample.MAILBOX / ".Drafts")
+    found = sample.mails(folder / sample.MAILBOX / ".Drafts")
+    return sorted(found, key=lambda draft: draft.stat().st_mtime_ns)
 
 
 def _ledger(ledger: dict[str, dict[str, int]]) -> Text:
