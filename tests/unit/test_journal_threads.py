@@ -61,3 +61,19 @@ def test_one_batch_from_many_threads_is_recorded_once(tmp_path: Path) -> None:
         fresh = list(pool.map(lambda _: record(journal, *entries), range(THREADS)))
     assert sorted(fresh) == [0] * (THREADS - 1) + [30]
     journal.close()
+
+
+def test_a_new_journal_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    barrier = Barrier(THREADS)
+
+    def start(source: str) -> None:
+        barrier.wait()
+        journal = open_journal(tmp_path / "new")
+        assert record(journal, entry("1", source=source), source=source) == 1
+        journal.close()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(start, map(str, range(THREADS))))
+    journal = open_journal(tmp_path / "new")
+    assert len(journal.ledger()) == THREADS
+    journal.close()
