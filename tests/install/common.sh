@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by run.sh, unit.sh and container.sh, which source it: folders, servers, the summary.
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SYSTEMD=$ROOT/tests/servers/systemd.sh

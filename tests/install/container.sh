@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The image as it stands, read-only, beside the real Dovecot on the same network: triage, health, stop. Sourced by run.sh.
 IMAGE=smartticket:install-test
 NAME=$(basename "$WORK")

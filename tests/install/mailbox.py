@@ -41,6 +41,8 @@ MAILS = [
     ("API for contacts", "We would like an API to add contacts. Is it planned? It would help us a lot."),
 ]
 AUTOMATIC = {4}
+LARGE = {10}
+"""Large enough for the reader that limits its own memory, which the sandbox must allow."""
 
 
 def message_id(number: int) -> str:
@@ -57,7 +59,7 @@ def build(number: int) -> bytes:
     mail["Message-ID"] = message_id(number)
     if number in AUTOMATIC:
         mail["Auto-Submitted"] = "auto-replied"
-    mail.set_content(text)
+    mail.set_content(text + "\n\n" + "12:00:01 export: row written\n" * 15_000 * (number in LARGE))
     return mail.as_bytes()
 
 

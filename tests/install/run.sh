@@ -21,6 +21,7 @@ clean_up() {
   trap - EXIT
   [ "$code" = 0 ] || last_words >&2
   "$CONTAINERS" podman rm -f -t 1 -v "$(basename "$WORK")" >/dev/null 2>&1 || true
+  "$CONTAINERS" podman image prune -f >/dev/null 2>&1 || true
   "$SYSTEMD" stop "$WORK/machine" || true
   "$DOVECOT" stop "$WORK/dovecot" || true
   rm -rf "$WORK"
