@@ -40,6 +40,7 @@ notifysocket: $dir/conf/socket/notify
 admins: admin
 allowplaintext: yes
 failedloginpause: 0
+skiplist_unsafe: 1
 sasl_mech_list: PLAIN LOGIN
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb

@@ -6,6 +6,7 @@ No text of the server gets into a message, since a server may echo what it was s
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -116,16 +117,16 @@ def translate(error: BaseException, where: str) -> SmartTicketError:
 
 def _network(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the server's certificate is not trusted: {error.verify_message}; set ca_file or mend the server"
-        )
+        why = getattr(error, "verify_message", "")
+        return f"the server's certificate is not trusted: {why}; set ca_file or mend the server"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS connection ({error.reason or type(error).__name__})"
+        return f"no TLS connection ({getattr(error, 'reason', '') or type(error).__name__})"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, socket.gaierror):
         return "the host name has no address"
-    return getattr(error, "strerror", None) or "the connection broke"
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) else "the connection broke"
 
 
 def _refused(error: BaseException, where: str) -> SmartTicketError:

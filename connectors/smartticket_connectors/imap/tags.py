@@ -1,6 +1,6 @@
 """Tags as IMAP keywords, or as labels where the server is Gmail.
 
-A keyword is an atom whose case the server ignores. Names made of letters, digits and `_ . -` stand as they
+A keyword is an atom whose case the server ignores. Names made of letters, digits and `_.:-` stand as they
 are; any other name becomes such a word with a digest at its end, so that different tags stay different.
 """
 
@@ -22,8 +22,8 @@ from smartticket_daemon.errors import ConfigurationError, RejectedError
 log = structlog.get_logger(__name__)
 
 LABELS = "X-GM-EXT-1"
-_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,50}", re.ASCII)
-_OTHER = re.compile(r"[^A-Za-z0-9_.-]+", re.ASCII)
+_SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,50}", re.ASCII)
+_OTHER = re.compile(r"[^A-Za-z0-9_.:-]+", re.ASCII)
 
 
 def keyword(tag: str) -> str:
