@@ -17,8 +17,8 @@ import mmh3
 import numpy as np
 from numpy.typing import NDArray
 
-HASH_SIZE = 1 << 24
-"""So wide that fewer than one unknown term in a hundred is taken for a known one."""
+HASH_SIZE = 1 << 30
+"""So wide that an unknown term is hardly ever taken for a known one."""
 
 MAX_CHARS = 32_768
 """Longer texts are judged by their beginning."""

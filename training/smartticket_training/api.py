@@ -47,6 +47,8 @@ def train(
         raise ConfigurationError("the target precision lies above 0 and at most at 1, as 0.9")
     folder = Path(out)
     _check_free(folder, force)
+    if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
     columns = Columns(label=label, text=text, subject=subject, body=body, group=group)
     progress("read", 0.0)
     rows = read_dataset(data, columns, encoding)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -60,7 +59,7 @@ def build(fitted: Fitted, data: Dataset, target_precision: float, seed: int, fol
         "fields": ["subject", "body"] if data.two_fields else ["text"],
         "heads": {"category": category, "language": language},
         "data": {"sha256": data.digest, "rows": len(truth), "dropped": data.dropped, "seed": seed},
-        "libraries": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "libraries": {name: version(name) for name in LIBRARIES},
         "metrics": metrics,
     }
     arrays |= {
