@@ -72,10 +72,43 @@ def test_every_applied_message_has_one_draft_and_no_other_has(demo: Demo) -> Non
     assert all(row["reply"] is None for row in demo.rows if row["decision"] != "apply")
 
 
-def test_most_written_english_is_applied_and_every_category_is_seen(demo: Demo) -> None:
-    assert demo.ledger["applied"] >= 12
-    named = {row["category"] for row in demo.rows if row["category"]}
-    assert len(named) == 8
+CLEAR = {
+    "Charged twice for January": "billing",
+    "VAT number missing on our invoice": "billing",
+    "Fwd: Payment reminder for invoice INV-20219": "billing",
+    "Wrong amount on my bill": "billing",
+    "Export fails with error 5012": "technical_issue",
+    "Sync stuck at 80 %, log attached": "technical_issue",
+    "502 bad gateway on the login page": "technical_issue",
+    "headset won't pair": "technical_issue",
+    "Can't log in, lost my phone": "account_access",
+    "password reset email never arrives": "account_access",
+    "Someone has changed my password": "account_access",
+    "Where is my order #10093?": "order_delivery",
+    "Package arrived damaged": "order_delivery",
+    "Wrong item in my parcel": "order_delivery",
+    "Re: Your order has been shipped": "order_delivery",
+    "Please cancel my subscription": "refund_cancellation",
+    "Return shoes, money back": "refund_cancellation",
+    "Refund for a licence bought by mistake": "refund_cancellation",
+    "Suggestion: dark mode": "feature_request",
+    "Feature request: import contacts by API": "feature_request",
+    "Idea: calendar integration": "feature_request",
+    "Very disappointed with your service": "complaint_feedback",
+    "Thank you, great service!": "complaint_feedback",
+    "Nobody answers me": "complaint_feedback",
+    "Do you ship to Norway?": "general_question",
+    "Question about your plans": "general_question",
+    "Do you offer a student discount?": "general_question",
+}
+
+
+def test_clear_english_messages_are_mostly_applied_and_rightly(demo: Demo) -> None:
+    applied = [row for row in demo.rows if row["decision"] == "apply" and row["subject"] in CLEAR]
+    right = [row for row in applied if row["category"] == CLEAR[row["subject"]]]
+    assert len(applied) >= 0.7 * len(CLEAR)
+    assert len(right) >= 0.9 * len(applied)
+    assert {row["category"] for row in right} == set(CLEAR.values())
 
 
 def test_every_kind_of_mail_that_is_no_customers_first_is_skipped_by_name(demo: Demo) -> None:
@@ -89,7 +122,8 @@ def test_every_kind_of_mail_that_is_no_customers_first_is_skipped_by_name(demo: 
         "follow_up": 1,
         "empty": 1,
     }
-    assert {row["why"] for row in demo.rows if row["decision"] == "abstain"} & {"encrypted"}
+    unsure = [row["why"] for row in demo.rows if row["decision"] == "abstain"]
+    assert sum(why.startswith("encrypted") for why in unsure) == 1
 
 
 def test_no_message_is_lost_and_each_lies_where_its_route_says(demo: Demo) -> None:
