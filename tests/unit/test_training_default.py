@@ -16,7 +16,7 @@ from smartticket_daemon.errors import DataError
 from smartticket_model import load
 from smartticket_training.corpus import CATEGORIES, dataset, load_corpus
 
-GOOD = {
+GOOD: dict[str, object] = {
     "id": "billing-001",
     "subject": "",
     "body": "hello",

@@ -1,4 +1,7 @@
-"""Cut py3langid's table of languages down to the few that replies exist in, small enough for an artifact."""
+"""Cut py3langid's table of languages down to the few that replies exist in, small enough for an artifact.
+
+Its licence lies beside the runtime as `LICENSE.py3langid`.
+"""
 
 from __future__ import annotations
 
