@@ -59,7 +59,11 @@ def build(number: int) -> bytes:
     mail["Message-ID"] = message_id(number)
     if number in AUTOMATIC:
         mail["Auto-Submitted"] = "auto-replied"
-    mail.set_content(text + "\n\n" + "12:00:01 export: row written\n" * 15_000 * (number in LARGE))
+    mail.set_content(text)
+    if number in LARGE:
+        rows = "12:00:01 export: row written\n" * 15_000
+        mail.set_content(f"{text}\n\n{rows}")
+        mail.add_alternative(f"<p>{text}</p><pre>{rows}</pre>", subtype="html")
     return mail.as_bytes()
 
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,12 @@ def test_secrets_come_as_credentials_alone() -> None:
     service = unit_lines()["Service"]
     assert service["LoadCredential"]
     assert not {"Environment", "EnvironmentFile", "SetCredential"} & set(service)
+
+
+def test_the_example_settings_find_the_credential() -> None:
+    example = tomllib.loads((ROOT / "config/smartticket_config/smartticket.example.toml").read_text("utf-8"))
+    given = {value.partition(":")[0] for value in unit_lines()["Service"]["LoadCredential"]}
+    assert {source["password_file"] for source in example["sources"].values()} <= given
 
 
 def test_the_unit_starts_the_command_that_exists() -> None:
