@@ -9,6 +9,7 @@ claimed in the journal before it is tried, and looked up at the remote before it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,17 @@ from traceback import extract_tb
 import structlog
 
 from smartticket_daemon.backoff import Backoff, asked_wait
-from smartticket_daemon.domain import Action, Batch, Decision, Message, Receipt, State, Triage, Unreadable
+from smartticket_daemon.domain import (
+    Action,
+    Batch,
+    Decision,
+    Key,
+    Message,
+    Receipt,
+    State,
+    Triage,
+    Unreadable,
+)
 from smartticket_daemon.errors import (
     ConfigurationError,
     CursorExpired,
@@ -37,6 +48,8 @@ log = structlog.get_logger()
 
 CLAIM = 20
 """How many deliveries are claimed in one commit."""
+PATIENCE = 0.2
+"""Seconds a receipt may wait for others to share a commit with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +155,44 @@ def deliver(source: Source) -> int:
 
 
 def _deliver_all(source: Source, claimed: list[Work]) -> int:
-    done, waiting = 0, iter(claimed)
+    done, waiting, written = 0, iter(claimed), _Written(source)
     try:
         for work in waiting:
-            done += _deliver_one(source, work)
+            done += _deliver_one(source, work, written)
             if source.stopping():
                 break
     finally:
+        written.store()
         for work in waiting:
             source.journal.unclaim(work.key, source.clock())
     return done
 
 
-def _deliver_one(source: Source, work: Work) -> bool:
+class _Written:
+    """Receipts on their way into the journal: several share a commit, none waits for longer than PATIENCE.
+
+    Should the process die before, these messages are still claimed and will be looked up.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._receipts: dict[Key, Receipt] = {}
+        self._stored = time.monotonic()
+
+    def add(self, key: Key, receipt: Receipt) -> None:
+        """Take one in."""
+        self._receipts[key] = receipt
+        if time.monotonic() - self._stored > PATIENCE:
+            self.store()
+
+    def store(self) -> None:
+        """Commit what there is."""
+        if self._receipts:
+            self._source.journal.complete(self._receipts, self._source.clock())
+        self._receipts, self._stored = {}, time.monotonic()
+
+
+def _deliver_one(source: Source, work: Work, written: _Written) -> bool:
     """One message: True when it is settled, False when it waits. Raises what concerns the whole source."""
     try:
         receipt = _send(source.connector, work)
@@ -171,7 +209,7 @@ def _deliver_one(source: Source, work: Work) -> bool:
         raise
     except Exception as error:  # noqa: BLE001 - one message's trouble, whatever it is, stays its own
         return _message_trouble(source, work, error)
-    source.journal.complete(work.key, receipt, source.clock())
+    written.add(work.key, receipt)
     log.info("applied", source=source.name, key=work.key, category=work.decision.category)
     return True
 

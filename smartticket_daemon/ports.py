@@ -7,7 +7,6 @@ service, a *cursor* the connector's own opaque position. Errors are those of `sm
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -15,7 +14,6 @@ from smartticket_daemon.domain import (
     Batch,
     Capability,
     Cursor,
-    Decision,
     Diagnosis,
     Key,
     Message,
@@ -23,10 +21,26 @@ from smartticket_daemon.domain import (
     Prediction,
     Receipt,
     RemoteState,
-    State,
     Triage,
 )
+from smartticket_daemon.records import LEDGER_WORDS, Entry, Health, Known, Quarantined, Record, Work
 from smartticket_daemon.source_settings import SourceSettings
+
+__all__ = [
+    "LEDGER_WORDS",
+    "Classifier",
+    "Connector",
+    "Entry",
+    "Health",
+    "Journal",
+    "Known",
+    "Quarantined",
+    "Record",
+    "ReportsState",
+    "Undoes",
+    "Wakes",
+    "Work",
+]
 
 
 class Connector(Protocol):
@@ -142,88 +156,6 @@ class Classifier(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message as `ingest` hands it to the journal: decided, planned, not yet done."""
-
-    ref: MessageRef
-    decision: Decision
-    state: State
-    created: datetime
-    triage: Triage | None = None
-    receipt: Receipt | None = None
-    model: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the journal remembers of a message that turns up again."""
-
-    key: Key
-    ref: MessageRef
-    state: State
-    duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One claimed delivery. `doubtful` means: look with `applied` before writing."""
-
-    key: Key
-    ref: MessageRef
-    decision: Decision
-    triage: Triage
-    attempts: int
-    doubtful: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """One line of the quarantine list."""
-
-    key: Key
-    ref: MessageRef
-    reason: str
-    attempts: int
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Everything the journal holds of one message, for `explain` and `status`."""
-
-    key: Key
-    ref: MessageRef
-    state: State
-    decision: Decision
-    receipt: Receipt | None
-    attempts: int
-    error: str
-    created: datetime
-    updated: datetime
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a source fares. `failing_since` is None when its last poll was good.
-
-    `not_before` is the wait the remote asked for (or our own back-off); it outlives the process.
-    """
-
-    failing_since: datetime | None = None
-    failures: int = 0
-    error: str = ""
-    exit_code: int = 0
-    not_before: datetime | None = None
-    last_poll: datetime | None = None
-    last_success: datetime | None = None
-
-
-LEDGER_WORDS = ("seen", "applied", "observed", "abstained", "skipped", "quarantined", "pending")
-"""`seen` is the sum of all the others, at any moment."""
-
-
 class Journal(Protocol):
     """The durable record of cursors, work, decisions and receipts. Every method is one transaction.
 
@@ -264,8 +196,8 @@ class Journal(Protocol):
         """Take up due work: commits `sending` and attempts+1. `lease` (s) frees what a dead process held."""
         ...
 
-    def complete(self, key: Key, receipt: Receipt, now: datetime) -> None:
-        """Store the receipt and the final state of the decision, and erase the text."""
+    def complete(self, receipts: Mapping[Key, Receipt], now: datetime) -> None:
+        """Store each receipt and the final state of its decision, and erase the texts, in one commit."""
         ...
 
     def skip(self, key: Key, reason: str, now: datetime) -> None:

@@ -66,10 +66,11 @@ class SqlJournal(Journal):
             self._store.erase()
         return claimed
 
-    def complete(self, key: Key, receipt: Receipt, now: datetime) -> None:
+    def complete(self, receipts: Mapping[Key, Receipt], now: datetime) -> None:
         """See `Journal.complete`. Settled work stays as it is; an unknown key raises JournalError."""
         with self._store.writing(erases=True) as connection:
-            work.complete(connection, key, receipt, now)
+            for key, receipt in receipts.items():
+                work.complete(connection, key, receipt, now)
 
     def skip(self, key: Key, reason: str, now: datetime) -> None:
         """See `Journal.skip`. Settled work stays as it is; an unknown key raises JournalError."""

@@ -80,7 +80,7 @@ class IntakeContract:
         record(journal, done, before)
         asked = ["1", "2", "3", "T-1", "<note@us>", "<earlier@us>"]
         assert journal.threads(SOURCE, asked) == {"1", "2", "<earlier@us>"}
-        journal.complete(done.ref.key, RECEIPT, NOW)
+        journal.complete({done.ref.key: RECEIPT}, NOW)
         assert journal.threads(SOURCE, asked) == {"1", "2", "<note@us>", "<earlier@us>"}
         assert journal.threads("other", asked) == set()
         assert journal.threads(SOURCE, []) == set()
@@ -135,7 +135,7 @@ class IntakeContract:
         naive = NOW.replace(tzinfo=None)
         calls: list[Callable[[], object]] = [
             lambda: journal.claim(SOURCE, naive, 1, 1),
-            lambda: journal.complete(work.ref.key, RECEIPT, naive),
+            lambda: journal.complete({work.ref.key: RECEIPT}, naive),
             lambda: journal.release(work.ref.key, naive, "", NOW),
             lambda: journal.due(SOURCE, naive),
         ]

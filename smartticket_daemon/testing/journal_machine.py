@@ -126,7 +126,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(source=_source, name=_name)
     def complete(self, source: str, name: str) -> None:
         key = self._key(source, name)
-        self._settle(key, State.APPLIED, lambda: self.journal.complete(key, Receipt(), self.now))
+        self._settle(key, State.APPLIED, lambda: self.journal.complete({key: Receipt()}, self.now))
 
     @rule(source=_source, name=_name)
     def skip(self, source: str, name: str) -> None:

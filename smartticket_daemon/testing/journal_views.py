@@ -32,7 +32,7 @@ class ViewsContract:
         record(journal, skipped("1"), entry("2"), entry("3"), entry("4"), entry("5", State.OBSERVED))
         record(journal, entry("6", State.QUARANTINED, Action.SKIP, "too_deep"), live=False)
         two, three, _four = claim(journal)
-        journal.complete(two.key, RECEIPT, NOW)
+        journal.complete({two.key: RECEIPT}, NOW)
         journal.release(three.key, after(9), "no answer", NOW)
         journal.set_health(SOURCE, ILL)
         return self.snapshot(journal)

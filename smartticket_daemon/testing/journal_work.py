@@ -27,7 +27,7 @@ from smartticket_daemon.testing.journal_steps import (
 )
 
 SETTLE: dict[str, Callable[[Journal, Key], None]] = {
-    "complete": lambda journal, key: journal.complete(key, RECEIPT, after(5)),
+    "complete": lambda journal, key: journal.complete({key: RECEIPT}, after(5)),
     "skip": lambda journal, key: journal.skip(key, "closed", after(5)),
     "quarantine": lambda journal, key: journal.quarantine(key, "refused", after(5)),
 }
@@ -89,7 +89,7 @@ class WorkContract:
         work = entry("1", action=Action(action))
         record(journal, work)
         claim(journal)
-        journal.complete(work.ref.key, RECEIPT, after(5))
+        journal.complete({work.ref.key: RECEIPT}, after(5))
         (found,) = journal.find("1")
         assert (found.state, found.receipt, found.decision) == (State(state), RECEIPT, work.decision)
         assert (found.attempts, found.error, found.updated) == (1, "", after(5))
@@ -99,7 +99,7 @@ class WorkContract:
     def test_a_receipt_without_a_position_leaves_it(self, journal: Journal) -> None:
         work = entry("1")
         record(journal, work)
-        journal.complete(work.ref.key, Receipt(), NOW)
+        journal.complete({work.ref.key: Receipt()}, NOW)
         assert journal.find("1")[0].ref == work.ref
 
     def test_skip_gives_the_reason(self, journal: Journal) -> None:

@@ -26,7 +26,7 @@ def work(folder: Path, chance: random.Random) -> None:
         for item in journal.claim(SOURCE, now, LEASE, BATCH):
             print("claimed", item.key, flush=True)
             if chance.random() < 0.8:
-                journal.complete(item.key, Receipt(note_id=f"note of {item.key}"), now)
+                journal.complete({item.key: Receipt(note_id=f"note of {item.key}")}, now)
                 print("completed", item.key, flush=True)
 
 

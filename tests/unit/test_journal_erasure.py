@@ -38,7 +38,7 @@ def settle_all(journal: SqlJournal) -> None:
     """By every way that there is; then a claim finds nothing."""
     for n, work in enumerate(claim(journal)):
         if n % 3 == 0:
-            journal.complete(work.key, Receipt(), NOW)
+            journal.complete({work.key: Receipt()}, NOW)
         elif n % 3 == 1:
             journal.skip(work.key, "closed", NOW)
         else:
@@ -62,7 +62,7 @@ def test_no_text_is_left_in_any_file_when_the_work_is_done(journal: SqlJournal, 
 
 def test_closing_erases_too(journal: SqlJournal, tmp_path: Path) -> None:
     for work in claim(journal):
-        journal.complete(work.key, Receipt(), NOW)
+        journal.complete({work.key: Receipt()}, NOW)
     journal.close()
     assert texts_left(tmp_path) == 0
 

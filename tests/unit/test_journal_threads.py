@@ -23,7 +23,7 @@ def test_each_source_may_have_a_thread(tmp_path: Path) -> None:
             entries = [entry(f"{batch}-{n}", source=source) for n in range(4)]
             assert journal.record(source, entries, Cursor(str(batch)), {}, NOW) == 4
             for item in journal.claim(source, NOW, LEASE, 3):
-                journal.complete(item.key, Receipt(), NOW)
+                journal.complete({item.key: Receipt()}, NOW)
             assert counts(journal, source)["seen"] == 4 * (batch + 1)
 
     sources = [f"source {n}" for n in range(THREADS)]
