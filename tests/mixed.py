@@ -32,7 +32,8 @@ def mixed(count: int, seed: int = 1) -> list[Mail]:
     """`count` mails: 5 % machine mail (automatic, bounce, list), 1 % malformed, the rest plain."""
     rng = random.Random(seed)
     texts = _texts(rng)
-    fates = ["auto_reply", "bounce", "list"] * (count * 5 // 100 // 3) + ["malformed"] * (count // 100)
+    machine = [("auto_reply", "bounce", "list")[n % 3] for n in range(count * 5 // 100)]
+    fates = machine + ["malformed"] * (count // 100)
     fates += ["eligible"] * (count - len(fates))
     rng.shuffle(fates)
     return [_mail(number, fate, next(texts), rng) for number, fate in enumerate(fates)]

@@ -27,7 +27,13 @@ def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "smartticket_tray.py").write_text("\n".join(connector), "utf-8")
     (folder / "test_tray.py").write_text(contract, "utf-8")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    command += ["--disable-pip-version-check", "--no-index", "--target", str(folder / "installed"), str(folder)]
+    command += [
+        "--disable-pip-version-check",
+        "--no-index",
+        "--target",
+        str(folder / "installed"),
+        str(folder),
+    ]
     subprocess.run(command, check=True, timeout=120)
     (folder / "smartticket_tray.py").unlink()
     return folder

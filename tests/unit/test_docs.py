@@ -47,7 +47,9 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
 
 def test_every_connector_has_a_page_and_every_page_a_connector() -> None:
     pages = {page.stem for page in (ROOT / "docs" / "connectors").glob("*.md")}
-    assert pages == {kind for kind, entry in connector_kinds().items() if entry.value.startswith("smartticket_")}
+    assert pages == {
+        kind for kind, entry in connector_kinds().items() if entry.value.startswith("smartticket_")
+    }
 
 
 def test_every_decision_record_is_listed() -> None:
