@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import structlog
 
@@ -21,19 +23,22 @@ log = structlog.get_logger()
 
 HINT_SECONDS = 300.0
 """A hint connection is renewed after this long; networks drop quiet ones after 10 minutes or less."""
+HINT_PAUSE = 1.0
+"""Seconds between two hints at least; a server that chatters must not keep us busy."""
 STUCK_SECONDS = 900.0
-"""A round that lasts longer than this is taken for hung and the watchdog is no longer fed."""
+"""A round that shows no progress for this long is taken for hung and the watchdog is no longer fed."""
 
 
 def run_once(sources: Sequence[Source], work: Callable[[Source], int] = poll) -> int:
     """One round of every source, side by side; returns the exit code. Raises JournalError, ModelError."""
     if not sources:
         return 0
-    with ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source") as pool:
-        codes = list(pool.map(work, sources))
-    for source in sources:
-        source.connector.close()
-    return gravest(codes)
+    try:
+        with ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source") as pool:
+            return gravest(list(pool.map(work, sources)))
+    finally:
+        for source in sources:
+            source.connector.close()
 
 
 class Daemon:
@@ -42,33 +47,34 @@ class Daemon:
     def __init__(
         self, sources: Sequence[Source], interval: float, stop: Stop, work: Callable[[Source], int] = poll
     ) -> None:
-        self._sources = sources
+        self._sources = [replace(source, stopping=partial(self._progress, source.name)) for source in sources]
         self._interval = interval
         self._stop = stop
         self._work = work
         self._service = Service()
-        self._began: dict[str, float] = {}
+        self._signs: dict[str, float] = {}
 
     def run(self) -> int:
         """Until a stop is asked for; the action in hand is finished first. Returns the exit code.
 
         1. One job a source, the first round at once; a slow source never delays another.
         2. READY to the service manager, then stand by and feed the watchdog.
-        3. On a stop: no new work, wake the waiting, wait for the rounds in hand, close.
+        3. On a stop: no new rounds, wake the waiting, wait for the rounds in hand, close.
         """
         scheduler = _scheduler(len(self._sources))
         jobs = [(source, self._schedule(scheduler, source)) for source in self._sources]
         scheduler.start()
-        watchers = [self._watch(s.connector, job) for s, job in jobs if isinstance(s.connector, Wakes)]
+        watchers = [self._watch(source, job) for source, job in jobs if isinstance(source.connector, Wakes)]
         self._service.ready(f"{len(self._sources)} sources")
         log.info("ready", sources=len(self._sources))
         self._stand_by()
         self._service.stopping()
-        log.info("stopping", rounds_in_hand=len(self._began))
+        log.info("stopping", rounds_in_hand=len(self._signs))
+        scheduler.pause()
         self._wake_all()
-        scheduler.shutdown(wait=True)
         for watcher in watchers:
             watcher.join(timeout=5)
+        scheduler.shutdown(wait=True)
         for source in self._sources:
             source.connector.close()
         return self._stop.code
@@ -78,8 +84,13 @@ class Daemon:
             self._round, "interval", seconds=self._interval, args=[source], next_run_time=datetime.now(UTC)
         )
 
+    def _progress(self, name: str) -> bool:
+        """Asked between any two actions whether to stop: whoever asks is alive."""
+        self._signs[name] = time.monotonic()
+        return self._stop()
+
     def _round(self, source: Source) -> None:
-        self._began[source.name] = time.monotonic()
+        self._progress(source.name)
         try:
             self._work(source)
         except SmartTicketError as error:
@@ -89,24 +100,31 @@ class Daemon:
             log.critical("cannot_go_on", source=source.name, error=type(error).__name__)
             self._stop.ask(JournalError.exit_code)
         finally:
-            self._began.pop(source.name, None)
+            self._signs.pop(source.name, None)
 
-    def _watch(self, connector: Wakes, job: Any) -> threading.Thread:
-        thread = threading.Thread(target=self._hints, args=(connector, job), daemon=True)
+    def _watch(self, source: Source, job: Any) -> threading.Thread:
+        thread = threading.Thread(target=self._follow_hints, args=(source, job), daemon=True)
         thread.start()
         return thread
 
-    def _hints(self, connector: Wakes, job: Any) -> None:
-        pause = 1.0
-        while not self._stop():
+    def _follow_hints(self, source: Source, job: Any) -> None:
+        pause = HINT_PAUSE
+        while not self._stop.wait(pause):
             try:
-                news, pause = connector.wait(HINT_SECONDS), 1.0
+                news = cast(Wakes, source.connector).wait(HINT_SECONDS)
             except Exception as error:  # noqa: BLE001 - a hint that fails costs nothing but the hint
-                log.info("hints_interrupted", error=type(error).__name__)
-                news, pause = False, min(pause * 2, HINT_SECONDS)
-                self._stop.wait(pause)
-            if news and not self._stop():
+                log.info("hints_interrupted", source=source.name, error=type(error).__name__)
+                pause = min(pause * 2, HINT_SECONDS)
+                continue
+            pause = HINT_PAUSE
+            if news and self._is_idle(source.name):
                 job.modify(next_run_time=datetime.now(UTC))
+
+    def _is_idle(self, name: str) -> bool:
+        """Wait for the round in hand, which may have looked too early for a hint; False: we are stopping."""
+        while name in self._signs and not self._stop():
+            self._stop.wait(HINT_PAUSE)
+        return not self._stop()
 
     def _wake_all(self) -> None:
         for source in self._sources:
@@ -115,8 +133,8 @@ class Daemon:
 
     def _stand_by(self) -> None:
         while not self._stop.wait(self._service.beat):
-            began = min(self._began.copy().values(), default=None)
-            if began is None or time.monotonic() - began < STUCK_SECONDS:
+            oldest = min(self._signs.copy().values(), default=None)
+            if oldest is None or time.monotonic() - oldest < STUCK_SECONDS:
                 self._service.alive()
 
 

@@ -43,6 +43,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._signalled = False
         self.code = 0
 
     def install(self) -> None:
@@ -51,13 +52,15 @@ class Stop:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal's own form
-        if self._event.is_set():
+        if self._signalled:
             os._exit(128 + number)
-        self._event.set()
+        self._signalled = True
+        # The handler may interrupt this very thread inside the event's lock; another thread may wait for it.
+        threading.Thread(target=self._event.set, daemon=True).start()
 
     def __call__(self) -> bool:
         """True once a stop was asked for."""
-        return self._event.is_set()
+        return self._signalled or self._event.is_set()
 
     def ask(self, code: int = 0) -> None:
         """Stop with this exit code; the first one counts."""

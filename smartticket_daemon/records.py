@@ -1,0 +1,90 @@
+"""What passes between the pipeline and the journal: values, frozen, without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from smartticket_daemon.domain import Decision, Key, MessageRef, Receipt, State, Triage
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message as `ingest` hands it to the journal: decided, planned, not yet done."""
+
+    ref: MessageRef
+    decision: Decision
+    state: State
+    created: datetime
+    triage: Triage | None = None
+    receipt: Receipt | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal remembers of a message that turns up again."""
+
+    key: Key
+    ref: MessageRef
+    state: State
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed delivery. `doubtful` means: look with `applied` before writing."""
+
+    key: Key
+    ref: MessageRef
+    decision: Decision
+    triage: Triage
+    attempts: int
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One line of the quarantine list."""
+
+    key: Key
+    ref: MessageRef
+    reason: str
+    attempts: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything the journal holds of one message, for `explain` and `status`."""
+
+    key: Key
+    ref: MessageRef
+    state: State
+    decision: Decision
+    receipt: Receipt | None
+    attempts: int
+    error: str
+    created: datetime
+    updated: datetime
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a source fares. `failing_since` is None when its last poll was good.
+
+    `not_before` is the wait the remote asked for (or our own back-off); it outlives the process.
+    """
+
+    failing_since: datetime | None = None
+    failures: int = 0
+    error: str = ""
+    exit_code: int = 0
+    not_before: datetime | None = None
+    last_poll: datetime | None = None
+    last_success: datetime | None = None
+
+
+LEDGER_WORDS = ("seen", "applied", "observed", "abstained", "skipped", "quarantined", "pending")
+"""`seen` is the sum of all the others, at any moment."""
