@@ -24,25 +24,7 @@ from smartticket_connectors.imap import ImapConnector
 from smartticket_connectors.mail.parts import split
 from tests.servers.mailserver import Server
 
-WORDS = [
-    "the",
-    "invoice",
-    "of",
-    "last",
-    "month",
-    "shows",
-    "an",
-    "amount",
-    "that",
-    "I",
-    "do",
-    "not",
-    "understand",
-    "please",
-    "have",
-    "a",
-    "look",
-]
+SENTENCE = "the invoice of last month shows an amount that I do not understand please have a look"
 
 
 class Relay:
@@ -72,7 +54,7 @@ class Relay:
 
 def mail(number: int, size: int) -> bytes:
     """About 2 KB of text as plain and HTML, and one attachment."""
-    text = "\n".join(" ".join(WORDS) for _ in range(25))
+    text = "\n".join(SENTENCE for _ in range(25))
     one = EmailMessage()
     one["From"], one["To"], one["Subject"] = (
         "ann@customer.example",

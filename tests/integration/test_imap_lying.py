@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,37 @@ def test_a_vanished_uid_and_a_poison_message_hold_nobody_up(server: LyingServer,
     ]
     assert not any(b.unreadable for b in batches)
     assert subjects(connect(), batches[-1].cursor) == []
+
+
+def test_a_message_that_kills_the_server_is_put_aside_after_some_polls(
+    server: LyingServer, connect: Connect
+) -> None:
+    fill(server, 60)
+    server.lies.add("cut 23")
+    cursor, seen, lost, polls = None, [], [], 0
+    while len(seen) + len(lost) < 60 and polls < 12:
+        polls += 1
+        with suppress(Unreachable):
+            for batch in connect().fetch(cursor):  # a new process each time
+                seen += [message.subject for message in batch.messages]
+                lost += [bad.ref for bad in batch.unreadable]
+                cursor = batch.cursor
+    assert seen == [f"Question {n}" for n in range(1, 61) if n != 23]
+    assert [ref.position for ref in lost] == ["INBOX;7;23"]
+    server.lies.clear()
+    assert connect().read(lost[0]).subject == "Question 23"
+    assert connect().apply(lost[0], PLAN, lost[0].key).tags == PLAN.tags
+
+
+def test_a_server_that_learns_to_keep_keywords_gets_them(server: LyingServer, connect: Connect) -> None:
+    fill(server, 2)
+    server.lies.add("store_ignored")
+    connector = connect()
+    first, second = refs(connector)
+    connector.apply(first, PLAN, first.key)
+    server.lies.clear()
+    connector.close()
+    assert connector.apply(second, PLAN, second.key).tags == PLAN.tags
 
 
 @pytest.mark.parametrize("size", [1, 20_000])
@@ -276,8 +308,7 @@ def test_the_first_poll_from_now_on_remembers_when_it_was(server: LyingServer, c
     (batch,) = connector.fetch(None)
     assert batch.messages == ()
     server.inbox.validity = 99
-    (again,) = connector.fetch(batch.cursor)
-    assert again.messages == ()  # both arrived before that first poll
+    assert subjects(connector, batch.cursor) == []  # both arrived before that first poll
 
 
 def test_a_reply_to_a_mail_in_the_folder_is_a_follow_up(server: LyingServer, connect: Connect) -> None:

@@ -16,7 +16,8 @@ as=()
 [ "$(id -un)" = cyrus ] || as=(setpriv --reuid cyrus --regid mail --init-groups)
 
 launch() {
-  "${as[@]}" /usr/lib/cyrus/bin/master -C "$dir/imapd.conf" -M "$dir/cyrus.conf" -p "$dir/conf/master.pid" \
+  # in a group of its own: master ends its whole process group, which would be other servers' as well
+  setsid "${as[@]}" /usr/lib/cyrus/bin/master -C "$dir/imapd.conf" -M "$dir/cyrus.conf" -p "$dir/conf/master.pid" \
     >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
   python3 "$HERE/ports.py" wait "$IMAP_PORT" || { tail -5 "$dir/log" >&2; exit 1; }

@@ -23,7 +23,7 @@ as=()
 [ "$(id -un)" = "$USR" ] || as=(setpriv --reuid "$USR" --regid "$GRP" --clear-groups env HOME=/nonexistent)
 
 launch() {
-  "${as[@]}" /usr/sbin/dovecot -F -c "$dir/dovecot.conf" >"$dir/stdout.log" 2>&1 </dev/null &
+  setsid "${as[@]}" /usr/sbin/dovecot -F -c "$dir/dovecot.conf" >"$dir/stdout.log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
   python3 "$HERE/ports.py" wait "$IMAP_PORT" || { tail -5 "$dir/dovecot.log" >&2; exit 1; }
 }

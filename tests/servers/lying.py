@@ -211,6 +211,8 @@ class Conversation:
                 continue
             values = [b"UID %d" % uid, *self._values(uid, mail, items)]
             line = b"* %d FETCH (%s)" % (seq, b" ".join(values))
+            if f"cut {uid}" in self.server.lies and b"BODY" in items:  # dies of this message
+                raise OSError
             if f"hang {uid}" in self.server.lies and b"BODY" in items:  # stops in the middle of a literal
                 self.sock.sendall(line[: len(line) - 20])
                 self.hang()

@@ -112,7 +112,7 @@ def test_other_text_is_no_position(text: str) -> None:
 
 @given(st.text(min_size=1), st.integers(0, 2**32), st.integers(0, 2**32), st.booleans())
 def test_cursors_survive_being_text(folder: str, validity: int, uid: int, since: bool) -> None:
-    mark = Mark(folder, validity, uid, datetime(2026, 11, 1, tzinfo=UTC) if since else None)
+    mark = Mark(folder, validity, uid, datetime(2026, 11, 1, tzinfo=UTC) if since else None, uid % 3)
     assert Mark.parse(mark.cursor()) == mark
 
 

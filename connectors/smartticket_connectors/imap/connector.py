@@ -7,6 +7,7 @@ nothing is marked as read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -36,12 +37,17 @@ from smartticket_daemon.domain import (
     RemoteState,
     Status,
     Triage,
+    Unreadable,
 )
-from smartticket_daemon.errors import Overtaken, RejectedError
+from smartticket_daemon.errors import Overtaken, RateLimited, RejectedError, TransientError
 
 log = structlog.get_logger(__name__)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_STEPS = (7, 1)
+"""Messages read at once after a poll, or two, broke off."""
+_PATIENCE = 6
+"""Polls that may break off at one message before it is put aside."""
 _AT_ONCE = 500
 """Messages whose flags are asked for in one FETCH."""
 
@@ -107,16 +113,38 @@ class ImapConnector:
         return max(recent, mark.since) if mark.since else recent
 
     def _after(self, mark: Mark, box: Mailbox, since: datetime | None) -> Iterator[Batch]:
-        criteria = _since(since)
-        for uids, high in windows(self._session, mark.uid + 1, *criteria):
-            for chunk in in_batches(uids, self.settings.batch):
-                messages, unreadable = self._reader.read(box, chunk)
-                if since is not None and self.settings.start == "now":
-                    messages = [m for m in messages if m.created >= since]
-                reached = Mark(box.name, box.validity, chunk[-1], mark.since)
-                yield Batch(tuple(messages), reached.cursor(), tuple(unreadable))
-            if not uids or uids[-1] != high:
-                yield Batch((), Mark(box.name, box.validity, high, mark.since).cursor())
+        """Everything behind the mark. Polls that break off at the same place go on in smaller steps.
+
+        So a message at which the server itself stumbles is found and put aside, even by separate processes.
+        """
+        care = min(mark.failures, len(_STEPS))
+        for uids, high in windows(self._session, mark.uid + 1, *_since(since)):
+            while uids:
+                some = uids[: min([self.settings.batch, *_STEPS[:care]])]
+                try:
+                    messages, unreadable = self._read(box, some, mark)
+                except RateLimited:
+                    raise
+                except TransientError:
+                    yield Batch((), replace(mark, failures=mark.failures + 1).cursor())
+                    raise
+                uids = uids[len(some) :]
+                mark = replace(mark, uid=some[-1], failures=care)
+                yield Batch(tuple(self._not_before(messages, since)), mark.cursor(), tuple(unreadable))
+            behind, mark = mark, replace(mark, uid=high, failures=0)
+            if mark != behind:
+                yield Batch((), mark.cursor())
+
+    def _read(self, box: Mailbox, uids: list[int], mark: Mark) -> tuple[list[Message], list[Unreadable]]:
+        if mark.failures >= _PATIENCE:
+            log.error("message_given_up", source=self.name, uid=uids[0], failures=mark.failures)
+            return [], [self._reader.unreadable(box, uid) for uid in uids]
+        return self._reader.read(box, uids)
+
+    def _not_before(self, messages: list[Message], since: datetime | None) -> list[Message]:
+        if since is None or self.settings.start != "now":
+            return messages
+        return [m for m in messages if m.created >= since]
 
     def read(self, ref: MessageRef) -> Message:
         """Read one message again."""
@@ -127,7 +155,7 @@ class ImapConnector:
         messages, _ = self._reader.read(look.box, [look.position.uid])
         if not messages:
             raise RejectedError("the message cannot be read")
-        return messages[0]
+        return replace(messages[0], ref=replace(ref, position=str(look.position)))
 
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Tags, then the draft, then the move; what stands already is left as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,11 @@ class Position:
     validity: int
     uid: int
 
+    @property
+    def name(self) -> str:
+        """Stands in for the fingerprint of a message that cannot be read."""
+        return hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
     def __str__(self) -> str:
         return f"{self.folder};{self.validity};{self.uid}"
 
@@ -32,16 +38,27 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Everything up to `uid` was examined. `since` is when a source that began "now" was first read."""
+    """Everything up to `uid` was examined.
+
+    `since` is when a source that began "now" was first read; `failures` counts polls that broke off just
+    behind `uid`.
+    """
 
     folder: str
     validity: int
     uid: int
     since: datetime | None = None
+    failures: int = 0
 
     def cursor(self) -> Cursor:
         """The mark as a cursor."""
-        fields = {"folder": self.folder, "uidvalidity": self.validity, "uid": self.uid}
+        fields: dict[str, str | int] = {
+            "folder": self.folder,
+            "uidvalidity": self.validity,
+            "uid": self.uid,
+        }
+        if self.failures:
+            fields["failures"] = self.failures
         if self.since is not None:
             fields["since"] = self.since.isoformat(timespec="seconds")
         return Cursor(json.dumps(fields, ensure_ascii=False))
@@ -57,6 +74,7 @@ class Mark:
                 int(fields["uidvalidity"]),
                 int(fields["uid"]),
                 datetime.fromisoformat(since) if since else None,
+                int(fields.get("failures", 0)),
             )
         except (ValueError, TypeError, LookupError, AttributeError):
             raise CursorExpired("the stored position of this mailbox cannot be read") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from smartticket_connectors.mail.headers import MAX_BLOCK
 from smartticket_connectors.mail.message import message_from
 from smartticket_connectors.mail.parts import Part, split
 from smartticket_daemon.domain import Message, MessageRef, Status, Unreadable
-from smartticket_daemon.errors import RejectedError
+from smartticket_daemon.errors import RejectedError, TransientError
 
 HEADER_LIMIT = MAX_BLOCK
 """As much as the fingerprint looks at, so that it is the same wherever it is taken."""
@@ -70,7 +69,8 @@ class Reader:
 
     def read(self, box: Mailbox, uids: Sequence[int]) -> tuple[list[Message], list[Unreadable]]:
         """Read these UIDs, in order. One that vanished is missing from both lists."""
-        self._session.enter(box.name)
+        if self._session.enter(box.name).validity != box.validity:
+            raise TransientError(f"{self._session.where}: {box.name} was renumbered meanwhile")
         sketches, lost = self._look(uids)
         messages: list[Message] = []
         for portion in _portions(sketches):
@@ -83,7 +83,12 @@ class Reader:
                 sketch.row, sketch.content = {}, None
         ids = [one for sketch in sketches for one in referred(sketch.header)]
         messages = mark_follow_ups(self._session, messages, ids)
-        return messages, [self._unreadable(box, uid) for uid in lost]
+        return messages, [self.unreadable(box, uid) for uid in lost]
+
+    def unreadable(self, box: Mailbox, uid: int) -> Unreadable:
+        """The name under which a message that cannot be read goes to quarantine."""
+        position = Position(box.name, box.validity, uid)
+        return Unreadable(MessageRef(self._source, position.name, position.name, str(position)), "unreadable")
 
     def _look(self, uids: Sequence[int]) -> tuple[list[_Sketch], list[int]]:
         items = ["INTERNALDATE", "RFC822.SIZE", "BODYSTRUCTURE", _HEADER, *self._keeper.items]
@@ -162,11 +167,6 @@ class Reader:
             defects=defects,
         )
         return [replace(message, status=Status.DELETED) if b"\\deleted" in sketch.flags else message]
-
-    def _unreadable(self, box: Mailbox, uid: int) -> Unreadable:
-        position = str(Position(box.name, box.validity, uid))
-        name = hashlib.sha256(position.encode()).hexdigest()[:32]
-        return Unreadable(MessageRef(self._source, name, name, position), "unreadable")
 
 
 def _sketch(uid: int, row: Row) -> _Sketch | None:

@@ -43,7 +43,8 @@ class Keeper:
         self._session = session
         self._tags: dict[str, str] = {}
         self._proved: tuple[int, set[str]] = (0, set())
-        self._lost = False
+        self._lost_on = 0
+        self._said = False
 
     @property
     def items(self) -> list[str]:
@@ -53,7 +54,8 @@ class Keeper:
     def tags(self, row: dict[bytes, Any]) -> frozenset[str]:
         """The tags a fetched message carries, by the names we know them under."""
         if b"X-GM-LABELS" in row:
-            return frozenset(decode(label) for label in row[b"X-GM-LABELS"] if isinstance(label, bytes))
+            labels = (label for label in row[b"X-GM-LABELS"] if isinstance(label, bytes))
+            return frozenset(decode(label) for label in labels if not label.startswith(b"\\"))
         words = (flag.decode("ascii", "replace") for flag in row.get(b"FLAGS", ()) if isinstance(flag, bytes))
         return frozenset(self._tags.get(word.lower(), word) for word in words if not word.startswith("\\"))
 
@@ -67,15 +69,15 @@ class Keeper:
                 )
 
     def kept(self, box: Mailbox, tags: Iterable[str]) -> bool:
-        """Whether the server will keep these tags in this folder. Says once when it will not.
+        """Whether the server keeps these tags, as far as this connection knows. Says once when it does not.
 
         Raises ConfigurationError then, where the settings refuse to go on without.
         """
-        if not self._lost and not self._session.can(LABELS):
+        if not self._session.can(LABELS):
             words = {keyword(tag).lower() for tag in tags}
             if not box.keywords and not words <= box.flags:
                 self._give_up(box.name)
-        return not self._lost
+        return self._lost_on != self._session.epoch
 
     def add(self, box: Mailbox, uid: int, tags: tuple[str, ...]) -> tuple[str, ...]:
         """Add tags to the message open in `box`; returns those that now stand there."""
@@ -119,6 +121,6 @@ class Keeper:
             raise ConfigurationError(
                 f'{folder} keeps no keywords; set keyword_fallback = "journal" to go on without'
             )
-        if not self._lost:
+        if not self._said:
             log.warning("keywords_not_kept", source=self._name, folder=folder, tags="journal only")
-        self._lost = True
+        self._said, self._lost_on = True, self._session.epoch

@@ -46,13 +46,13 @@ class Finder:
         position = Position.parse(ref.position)
         if position is None:
             return None
-        look = self.at_position(position, ref.message)
+        look = self.at_position(position, ref.ticket)
         if look and "\\deleted" not in look.flags:
             return look
         box = self._session.mailbox
         renumbered = box is None or (box.name, box.validity) != (position.folder, position.validity)
         folders = ([position.folder] if renumbered else []) + ([route] if route else [])
-        return next((look for look in (self.search(f, ref.message) for f in folders) if look), None)
+        return next((look for look in (self.search(f, ref.ticket) for f in folders) if look), None)
 
     def at_position(self, position: Position, message: str) -> Look | None:
         """The message where it is said to be; its folder is open then."""
@@ -65,12 +65,15 @@ class Finder:
         """The message with this UID, if it is the one we mean."""
         row = self._session.fetch([uid], [*self._keeper.items, "RFC822.SIZE", _ITEM]).get(uid)
         header = _header(row)
-        if row is None or header is None or fingerprint(header, int(row.get(b"RFC822.SIZE") or 0)) != message:
+        position = Position(box.name, box.validity, uid)
+        if row is None or header is None:
+            return None
+        if message not in (position.name, fingerprint(header, int(row.get(b"RFC822.SIZE") or 0))):
             return None
         flags = frozenset(
             f.decode("ascii", "replace").lower() for f in row.get(b"FLAGS", ()) if isinstance(f, bytes)
         )
-        return Look(box, Position(box.name, box.validity, uid), header, self._keeper.tags(row), flags)
+        return Look(box, position, header, self._keeper.tags(row), flags)
 
     def search(self, folder: str, message: str) -> Look | None:
         """The newest message with this fingerprint among the last NEWEST of a folder."""

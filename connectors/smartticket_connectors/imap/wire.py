@@ -58,6 +58,7 @@ class WiredClient(IMAPClient):  # type: ignore[misc]
         self._open: Callable[[], imaplib.IMAP4] = lambda: _Wire(host, port, timeout, context, born)
         super().__init__(host, port, ssl=context is not None, timeout=SocketTimeout(timeout, timeout))
         self.normalise_times = False
+        self._imap.debug = 0  # imapclient has imaplib format every line for a log that nobody may see
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - the library's name
         return self._open()

@@ -38,7 +38,7 @@ class Writer:
         was_moved = before is not None and look.position.folder != before.folder
         tags = self._tag(look, triage, earlier=was_moved)
         draft = self._note(look, triage, key, tags)
-        position = self._move(look, triage, ref.message)
+        position = self._move(look, triage, ref.ticket)
         moved = before is not None and position.folder != before.folder
         return Receipt(
             tags=tags,
@@ -129,8 +129,9 @@ class Writer:
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Take back what stands as we left it."""
+        self._keeper.learn(receipt.tags)
         place = Position.parse(receipt.position or ref.position)
-        look = self._finder.at_position(place, ref.message) if place else None
+        look = self._finder.at_position(place, ref.ticket) if place else None
         if look:
             self._keeper.remove(look.position.uid, tuple(t for t in receipt.tags if t in look.tags))
             if receipt.route_before and receipt.route == look.position.folder:
