@@ -210,7 +210,7 @@ def _deliver_one(source: Source, work: Work, written: _Written) -> bool:
     except Exception as error:  # noqa: BLE001 - one message's trouble, whatever it is, stays its own
         return _message_trouble(source, work, error)
     written.add(work.key, receipt)
-    log.info("applied", source=source.name, key=work.key, category=work.decision.category)
+    log.info("delivered", source=source.name, key=work.key, decision=work.decision.action.value)
     return True
 
 
@@ -224,7 +224,9 @@ def _send(connector: Connector, work: Work) -> Receipt:
     try:
         return found.plus(connector.apply(ref, left, work.key)) if left else found
     except Overtaken:
-        return found  # our note stands, what a person did since stands too
+        if found.note_id is None:
+            raise
+        return found  # our note stands, and so does what a person did since
 
 
 def _source_trouble(source: Source, work: Work, error: SmartTicketError) -> None:

@@ -34,17 +34,19 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     running = holder(state_dir)
     journal = open_journal(state_dir)
     try:
-        sources = _sources(configuration, journal, running=running is not None)
+        sources = _sources(configuration, journal, running.since if running else None)
     finally:
         journal.close()
     if as_json:
-        print_json({"daemon": running, "sources": sources})
+        print_json({"daemon": running and running.words, "sources": sources})
     else:
-        _print_sources(sources, running)
+        _print_sources(sources, running and running.words)
     raise typer.Exit(gravest([source["exit_code"] for source in sources.values()]))
 
 
-def _sources(configuration: Configuration, journal: Journal, *, running: bool) -> dict[str, dict[str, Any]]:
+def _sources(
+    configuration: Configuration, journal: Journal, running_since: datetime | None
+) -> dict[str, dict[str, Any]]:
     from smartticket_daemon.ports import LEDGER_WORDS
 
     ledger, reasons, now = journal.ledger(), journal.reasons(), datetime.now(UTC)
@@ -57,13 +59,14 @@ def _sources(configuration: Configuration, journal: Journal, *, running: bool) -
             **(ledger.get(name) or dict.fromkeys(LEDGER_WORDS, 0)),
             "due": journal.due(name, now),
             "skip_reasons": reasons.get(name, {}),
-            **_health(health, overdue=running and _overdue(health, now - patience)),
+            **_health(health, overdue=_overdue(health, running_since, now - patience)),
         }
     return found
 
 
-def _overdue(health: Health, oldest: datetime) -> bool:
-    return health.last_poll is not None and health.last_poll < oldest
+def _overdue(health: Health, running_since: datetime | None, oldest: datetime) -> bool:
+    """Whether a running daemon has let a source wait since before `oldest`, from its own start on."""
+    return running_since is not None and max(health.last_poll or running_since, running_since) < oldest
 
 
 def _health(health: Health, *, overdue: bool) -> dict[str, Any]:

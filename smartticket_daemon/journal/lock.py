@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,8 +40,16 @@ def hold_state(state_dir: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def holder(state_dir: Path) -> str | None:
-    """Who holds the state directory now, in words; None when nobody does."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a state directory, in words, and since when (None in the moment of its start)."""
+
+    words: str
+    since: datetime | None
+
+
+def holder(state_dir: Path) -> Holder | None:
+    """Who holds the state directory now; None when nobody does."""
     path = state_dir / FILE
     if not path.exists():
         return None
@@ -62,7 +71,7 @@ def _lock(handle: int, state_dir: Path) -> None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if pause is None:
-                    words = f"{state_dir} is in use: {_holder(handle)}; end it or set another state_dir"
+                    words = f"{state_dir} is in use: {_holder(handle).words}; end it or set another state_dir"
                     raise StateHeld(words) from None
                 time.sleep(pause)
             else:
@@ -77,10 +86,11 @@ def _sign(handle: int, path: Path) -> None:
         os.pwrite(handle, text.encode("ascii"), 0)
 
 
-def _holder(handle: int) -> str:
+def _holder(handle: int) -> Holder:
     """In the moment between lock and signature the file may be empty or tell of an earlier holder."""
     try:
         told = json.loads(os.pread(handle, 1000, 0))
-        return f"process {told['pid']} on {told['host']} since {told['since']}"
+        words = f"process {told['pid']} on {told['host']} since {told['since']}"
+        return Holder(words, datetime.fromisoformat(told["since"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return "another SmartTicket has just started"
+        return Holder("another SmartTicket has just started", None)
