@@ -55,6 +55,7 @@ ARROWS = {
         *CORE, "backoff", "filters", "judge", "pipeline", "policy", "replies", "registry",
         "smartticket_config", "smartticket_model",
     ),
+    "http": (*CORE, "http"),
     # The rooms beside: they implement the ports
     "journal": (*CORE, "journal"),
     "testing": (*CORE, "testing"),

@@ -1,0 +1,101 @@
+"""The share of an account's rate limits that is ours, counted once for every source and job on it.
+
+Nobody ever sleeps here: where nothing is left, RateLimited says when to come back, and whoever schedules
+the work keeps that moment.
+
+Each limit is a window of a minute that slides: a request is allowed when fewer than `share` x limit were
+made in the minute before it. Unlike a bucket that refills, it keeps the share in every minute there is,
+however the vendor cuts his. What other programs and people use shows in the announced remainder.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from smartticket_daemon.errors import RateLimited
+from smartticket_daemon.http.limits import ACCOUNT, Announced, Limit
+
+WINDOW = 60.0
+"""Seconds over which every vendor here states his limits."""
+
+PAUSE = 60.0
+"""Seconds to stay away when we are told to slow down and not for how long."""
+
+LONGEST = 86_400.0
+"""Seconds; who asks for more is taken to have a wrong clock."""
+
+
+@dataclass(slots=True)
+class _Window:
+    total: int | None = None
+    left: int | None = None
+    blocked: float = 0.0
+    calls: deque[float] = field(default_factory=deque)
+
+    def wait(self, now: float, share: float, cost: int) -> float:
+        """Seconds until `cost` more requests are allowed; 0 where they are now."""
+        if now < self.blocked:
+            return self.blocked - now
+        while self.calls and self.calls[0] <= now - WINDOW:
+            self.calls.popleft()
+        if self.total is None:
+            return 0.0
+        ours = max(int(self.total * share), 1)
+        over = min(len(self.calls) + cost - ours, len(self.calls))
+        return self.calls[over - 1] + WINDOW - now if over > 0 else 0.0
+
+    def learn(self, limit: Limit, now: float) -> None:
+        self.total = limit.total or self.total
+        if limit.left == 0 and limit.resets is not None:
+            self.block(now, limit.resets)
+
+    def block(self, now: float, seconds: float) -> None:
+        self.blocked = max(self.blocked, now + min(max(seconds, 0.0), LONGEST))
+
+
+class Budget:
+    """All limits of one account. Used by many threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._windows: dict[str, _Window] = {}
+
+    def take(self, now: float, share: float, endpoint: str = ACCOUNT, cost: int = 1) -> None:
+        """Count one request (of `cost`) to `endpoint`; raises RateLimited where the budget is spent."""
+        with self._lock:
+            windows = [self._window(name) for name in {ACCOUNT, endpoint}]
+            wait = max(window.wait(now, share, cost) for window in windows)
+            if wait > 0:
+                raise RateLimited("our share of the rate limit is used up for now", retry_after=wait)
+            for window in windows:
+                window.calls.extend([now] * cost)
+
+    def learn(self, now: float, said: Announced, endpoint: str = ACCOUNT, cost: int = 1) -> None:
+        """Take in what an answer's headers say; what the request cost beyond `cost` is counted now."""
+        with self._lock:
+            for name in said.limits.keys() & {ACCOUNT, endpoint}:
+                self._window(name).learn(said.limits[name], now)
+            extra = max((said.used or 0) - cost, 0)
+            self._window(ACCOUNT).calls.extend([now] * extra)
+
+    def block(self, now: float, seconds: float, names: Iterable[str]) -> None:
+        """No request under any of these limits for so long: the service asked for it."""
+        with self._lock:
+            for name in names:
+                self._window(name).block(now, seconds)
+
+    def _window(self, name: str) -> _Window:
+        return self._windows.setdefault(name, _Window())
+
+
+_budgets: dict[tuple[str, str], Budget] = {}
+_lock = Lock()
+
+
+def budget_of(base: str, account: str) -> Budget:
+    """The one budget of an account in this process."""
+    with _lock:
+        return _budgets.setdefault((base, account), Budget())
