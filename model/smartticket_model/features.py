@@ -73,10 +73,10 @@ def clean(text: str) -> str:
     return _DIGIT.sub("0", lowered)
 
 
-def slots(terms: Sequence[str]) -> NDArray[np.int64]:
+def slots(terms: Sequence[str]) -> NDArray[np.int32]:
     """Place of each term in the hashed space, 0 to HASH_SIZE - 1."""
     hashed = np.array([mmh3.hash(term) for term in terms], dtype=np.int64)
-    return np.asarray(np.abs(hashed) % HASH_SIZE)
+    return (np.abs(hashed) % HASH_SIZE).astype(np.int32)
 
 
 def words(cleaned: str) -> list[str]:

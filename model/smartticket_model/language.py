@@ -18,7 +18,8 @@ FALLBACK = "en"
 SHORTEST, LONGEST = 2, 6
 """Length of the n-grams, in bytes."""
 
-_MAX_CHARS = 200
+_MAX_CHARS = 128
+"""Enough to tell, and the price is paid for every message."""
 _FEWEST_LETTERS = 10
 _LEAST_PROBABILITY = 0.6
 
@@ -56,7 +57,7 @@ class Languages:
         text = unicodedata.normalize("NFC", text.lower() if text.isupper() else text)
         data = np.frombuffer(f" {text} ".encode("utf-8", "ignore"), dtype=np.uint8).astype(np.uint64)
         places, counts = np.unique(self._find(data), return_counts=True)
-        total = np.log1p(counts) @ self._logs[places].astype(np.float64) + self._prior
+        total = np.log1p(counts) @ self._logs.take(places, axis=0).astype(np.float64) + self._prior
         return np.asarray(total / math.sqrt(len(data)))
 
     def _find(self, data: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -68,6 +69,6 @@ class Languages:
             wanted[n - SHORTEST, n - 1 :] = value | np.uint64(n << 48)
         places = self._codes.searchsorted(wanted)
         places[places == len(self._codes)] = 0
-        known = self._codes[places] == wanted
+        known = self._codes.take(places) == wanted
         longest = LONGEST - SHORTEST - known[::-1].argmax(axis=0)
         return np.asarray(places[longest, np.arange(len(data))][known.any(axis=0)])

@@ -86,7 +86,7 @@ class Model:
         return thresholds_at(self.curve, precision)
 
     def _scores(self, vector: Vector) -> NDArray[np.float64]:
-        weights = self._weights[vector.positions].astype(np.float64)
+        weights = self._weights.take(vector.positions, axis=0).astype(np.float64)
         return np.asarray(vector.values @ weights + self._bias)
 
 

@@ -9,12 +9,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from smartticket_model.features import Block, char_terms, clean, slots, view, word_terms, words
+from smartticket_model.features import HASH_SIZE, Block, char_terms, clean, slots, view, word_terms, words
 
-Positions = NDArray[np.int64]
+Positions = NDArray[np.int32]
 
-_CACHED_CHUNKS = 4096
+_CACHED_CHUNKS = 8192
 _LONGEST_CACHED = 32
+_NONE = np.empty(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Vector:
     """The known terms of one message: their `positions`, how often each occurs, and their `values`."""
 
     positions: Positions
-    counts: Positions
+    counts: NDArray[np.int64]
     values: NDArray[np.float64]
 
 
@@ -31,7 +32,7 @@ class _Index:
 
     def __init__(self, block: Block, known: NDArray[np.uint32], start: int) -> None:
         self.block = block
-        self._slots = known.astype(np.int64)
+        self._slots = np.append(known, HASH_SIZE).astype(np.int32)  # so that every search ends inside
         if (np.diff(self._slots) <= 0).any():
             raise ValueError("slots must ascend")
         self._start = start
@@ -41,14 +42,11 @@ class _Index:
         """Positions of the terms that are known, in their order."""
         wanted = slots(terms)
         places = self._slots.searchsorted(wanted)
-        places[places == len(self._slots)] = 0
-        known: Positions = places[self._slots[places] == wanted]
-        return known + self._start
+        known = places[self._slots.take(places) == wanted]
+        return np.asarray(known + self._start, dtype=np.int32)
 
     def positions(self, cleaned: str) -> list[Positions]:
         """Positions of all known terms of a cleaned text, repeated as often as they occur."""
-        if not len(self._slots):
-            return []
         if self.block.analyzer == "word":
             return [self.find(word_terms(words(cleaned), self.block.low, self.block.high))]
         return [self.of_chunk(chunk) for chunk in cleaned.split()]
@@ -100,12 +98,9 @@ class Space:
     def vector(self, subject: str, body: str) -> Vector:
         """The message as a sparse vector; empty when none of its terms is known."""
         found = [part for index, text in self.texts(subject, body) for part in index.positions(text)]
-        if not found:
-            nothing = np.empty(0, dtype=np.int64)
-            return Vector(nothing, nothing, np.empty(0))
-        positions, counts = np.unique(np.concatenate(found), return_counts=True)
-        values = (np.log(counts) + 1) * self._idf[positions]
+        positions, counts = np.unique(np.concatenate([_NONE, *found]), return_counts=True)
+        values = (np.log(counts) + 1) * self._idf.take(positions)
         block = self._ends.searchsorted(positions, side="right")
         norms = np.sqrt(np.bincount(block, values * values, minlength=len(self._weights)))
         norms[norms == 0] = 1.0
-        return Vector(positions, counts, values * (self._weights / norms)[block])
+        return Vector(positions, counts, values * (self._weights / norms).take(block))

@@ -202,6 +202,15 @@ def test_odd_data_work(tmp_path: Path) -> None:
     assert load(tmp_path / "m").predict("", f"größe {names[7]}").label == "Ünï ✓ 7"
 
 
+def test_a_subject_that_is_always_empty_does_no_harm(tmp_path: Path) -> None:
+    rows = [("", f"{'red apple' if n % 2 else 'blue sky'} {'x' * n}", "ab"[n % 2]) for n in range(40)]
+    data = write_csv(tmp_path / "a.csv", rows, ("subject", "body", "label"))
+    train(data, "label", subject="subject", body="body", out=tmp_path / "m")
+    model = load(tmp_path / "m")
+    assert model.predict("red", "apple").label == "b"
+    assert model.explain("red", "apple")[0][0] in ("red", "apple")
+
+
 def test_duplicates_are_dropped_before_any_split() -> None:
     pairs = [
         ("Re", "Hello, WORLD"),

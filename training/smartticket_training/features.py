@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from smartticket_daemon.errors import DataError
 from smartticket_model.features import HASH_SIZE, WORD, Block, clean, view
 
 Pairs = Sequence[tuple[str, str]]
@@ -79,19 +80,25 @@ class FittedSpace:
     """Known terms and their weights of every block, learnt from hashed counts of training texts."""
 
     def __init__(self, blocks: Sequence[Block], counts: Sequence[csr_matrix], min_documents: int) -> None:
-        self.blocks = tuple(blocks)
+        known = [Known(min_documents).fit(hashed) for hashed in counts]
+        self._used = [number for number, one in enumerate(known) if len(one.slots_)]
+        if not self._used:
+            raise DataError("no word occurs often enough to learn from")
         self.documents = counts[0].shape[0]
-        self.known = [Known(min_documents).fit(block) for block in counts]
+        self.blocks = [blocks[number] for number in self._used]
+        self.known = [known[number] for number in self._used]
         self.tfidf = [
-            TfidfTransformer(sublinear_tf=True).fit(known.transform(block))
-            for known, block in zip(self.known, counts, strict=True)
+            TfidfTransformer(sublinear_tf=True).fit(one.transform(counts[number]))
+            for number, one in zip(self._used, self.known, strict=True)
         ]
 
     def matrix(self, counts: Sequence[csr_matrix]) -> csr_matrix:
-        """Feature values of texts given by their hashed counts."""
+        """Feature values of texts given by their hashed counts, one matrix for each block of the recipe."""
         parts = [
-            block.weight * tfidf.transform(known.transform(hashed))
-            for block, known, tfidf, hashed in zip(self.blocks, self.known, self.tfidf, counts, strict=True)
+            block.weight * tfidf.transform(known.transform(counts[number]))
+            for block, known, tfidf, number in zip(
+                self.blocks, self.known, self.tfidf, self._used, strict=True
+            )
         ]
         return hstack(parts, format="csr")
 
