@@ -34,7 +34,10 @@ class Drafts:
         return self._folder
 
     def find(self, key: Key, *, fresh: bool = True) -> Position | None:
-        """Where the newest draft with this key lies; another folder is open then."""
+        """Where the newest draft with this key lies; another folder may be open then.
+
+        Nobody but us writes drafts with our keys, so what this connection knows is mostly fresh enough.
+        """
         index = self._indexed()
         uids = index.find(key, fresh=fresh) or index.find(note_id(key), fresh=False)
         return Position(self.folder, index.validity, uids[-1]) if uids else None
@@ -47,6 +50,7 @@ class Drafts:
         answer = self._session.call("append", self.folder, raw, flags=[b"\\Draft", b"\\Seen"])
         found = _APPENDUID.search(answer if isinstance(answer, bytes) else b"")
         if found is None:
+            self._indexed().outdate()
             return None
         position = Position(self.folder, int(found[1]), int(found[2]))
         index = self._indexed()

@@ -76,6 +76,10 @@ class FolderIndex:
         if uid == self._next:
             self._next += 1
 
+    def outdate(self) -> None:
+        """We put a message there and were not told its UID: look again before the next answer."""
+        self._epoch = -1
+
     def _refresh(self) -> None:
         if self._epoch == self._session.epoch and not self._news():
             return

@@ -11,7 +11,6 @@ import logging
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import structlog
 from imapclient import IMAPClient
 
 from smartticket_connectors.imap import border
+from smartticket_connectors.imap.alarm import alarm
 from smartticket_connectors.imap.auth import secret_for, sign_in
 from smartticket_connectors.imap.settings import ImapSettings
 from smartticket_connectors.imap.wire import WiredClient, sever
@@ -205,13 +205,8 @@ class Session:
             for number in opened:
                 sever(number)
 
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
-        timer.start()
-        try:
+        with alarm.within(seconds, cut):
             yield
-        finally:
-            timer.cancel()
 
     def _timed_out(self, error: Exception) -> Exception:
         return Unreachable(f"{self.where}: no answer in time") if self._cut else error

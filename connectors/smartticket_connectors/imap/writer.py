@@ -101,7 +101,7 @@ class Writer:
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """What an earlier attempt with this key left, as its draft tells."""
         try:
-            draft = self._drafts.find(key)
+            draft = self._drafts.find(key, fresh=False)
         except NoFolderError:
             return None  # an account without a drafts folder never got one from us
         if draft is None:
