@@ -66,6 +66,10 @@ class DiskMailbox:
                     return Sight(True, self.tags(ticket), folder or None, notes, self.marks(message))
         return Sight(False, notes=notes)
 
+    def places(self, ticket: str) -> list[str]:
+        """Every folder in which it lies, once for each copy."""
+        return [f for f in (INBOX, *self.groups) for m in self.all(f) if ticket_of(m) == ticket]
+
     def _answers(self, draft: Message, ticket: str) -> bool:
         return fingerprint(b"Message-ID: " + str(draft["In-Reply-To"]).encode() + b"\n\n", 0) == ticket
 
@@ -152,7 +156,10 @@ class MaildirMailbox(_Standard):
 
     def box(self, folder: str) -> mailbox.Maildir:
         on_disk = folder.replace("&", "&-").replace("Ä", "&AMQ-")
-        return mailbox.Maildir(self.path / f".{on_disk}" if folder else self.path)
+        place = self.path / f".{on_disk}" if folder else self.path
+        for part in ("tmp", "new", "cur"):
+            (place / part).mkdir(parents=True, exist_ok=True)
+        return mailbox.Maildir(place)
 
     def mark_answered(self, message: Message) -> None:
         assert isinstance(message, mailbox.MaildirMessage)
@@ -166,7 +173,7 @@ class MaildirMailbox(_Standard):
 
 class MboxMailbox(_Standard):
     def __init__(self, path: Path) -> None:
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         super().__init__(path / "support")
         self.path.touch()
         self.records = path / "support.smartticket-tags"
@@ -186,7 +193,7 @@ class MboxMailbox(_Standard):
 class EmlMailbox(DiskMailbox):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         self.records = path / "smartticket-tags"
         self._number = 0
 

@@ -2,9 +2,10 @@
 
 What decides is the time of a file's last change of state (`st_ctime`): delivery, a rename and a move set it
 to that moment, and no program can set it back as rsync, cp -p and mv do with the file's own date. All files
-changed before `settled` are covered. Of the later ones, those named in `seen` are: two files of one clock
-tick, and a listing that runs while mail is delivered, need more than a number. `settled` therefore stays
-MARGIN behind the clock, and never passes the newest change seen, whose time is that of the file server.
+changed before `settled` are covered. Of the later ones, those in `seen` are that have not changed since: two
+files of one clock tick, and a listing that runs while mail is delivered, need more than a number. `settled`
+therefore stays MARGIN behind the clock, and never passes the newest change seen, whose time is that of the
+file server.
 
 While one poll is under way in the order of the files' dates, `until` and `after` say how far it came: all
 files changed before `until` and not sorting behind `after` are covered too.
@@ -68,7 +69,7 @@ class DirectoryMark(Mark):
     """See the module. `begun` is set where a source starts with "now": older files are not its business."""
 
     settled: int = 0
-    seen: frozenset[str] = frozenset()
+    seen: dict[str, int] = {}
     until: int = 0
     after: tuple[int, str] = (0, "")
     begun: int = 0
@@ -77,14 +78,14 @@ class DirectoryMark(Mark):
     def beginning(cls, where: str, entries: Iterable[Entry], newest: int, now: int) -> DirectoryMark:
         """The mark that covers all that is there, and with it whatever is not younger."""
         settled = min(now - MARGIN, newest)
-        seen = frozenset(e.position for e in entries if e.changed >= settled)
+        seen = {e.position: e.changed for e in entries if e.changed >= settled}
         return cls(where=where, settled=settled, seen=seen, begun=settled)
 
     def covers(self, entry: Entry, now: int) -> bool:
         """Whether this file was yielded already, or never will be. A mark in the future does not count."""
-        if entry.date < self.begun or entry.position in self.seen:
+        if entry.date < self.begun or entry.changed < min(self.settled, now - MARGIN):
             return True
-        if entry.changed < min(self.settled, now - MARGIN):
+        if self.seen.get(entry.position) == entry.changed:
             return True
         return entry.changed < self.until and entry.order <= self.after
 
@@ -95,18 +96,20 @@ class DirectoryMark(Mark):
 
         `newest` is the latest time that the file system shows, `now` that of the clock before the listing.
         """
-        entries = list(entries)
         settled = min(now - MARGIN, newest)
-        old = {e.position for e in entries if self.covers(e, now)}
-        recent = {e.position for e in entries if e.changed >= settled}
-        fresh = sorted((e for e in entries if e.position not in old), key=lambda e: e.order)
-        seen = old & recent
+        seen: dict[str, int] = {}
+        fresh: list[Entry] = []
+        for entry in entries:
+            if not self.covers(entry, now):
+                fresh.append(entry)
+            elif entry.changed >= settled:
+                seen[entry.position] = entry.changed
+        fresh.sort(key=lambda entry: entry.order)
         for start in range(0, len(fresh), size):
             chunk = fresh[start : start + size]
-            seen |= recent.intersection(e.position for e in chunk)
+            seen |= {entry.position: entry.changed for entry in chunk if entry.changed >= settled}
             if start + size < len(fresh):
-                halfway = {"seen": self.seen | seen, "until": settled, "after": chunk[-1].order}
-                yield chunk, self.model_copy(update=halfway)
+                so_far = {"seen": self.seen | seen, "until": settled, "after": chunk[-1].order}
             else:
-                done = {"settled": settled, "seen": frozenset(seen), "until": 0, "after": (0, "")}
-                yield chunk, self.model_copy(update=done)
+                so_far = {"seen": seen, "settled": settled, "until": 0, "after": (0, "")}
+            yield chunk, self.model_copy(update=so_far)

@@ -24,9 +24,9 @@ from smartticket_daemon.errors import ConfigurationError, TransientError
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1024 * 1024
-_SEPARATOR = re.compile(rb"(?<=\n)\r?\nFrom ")
+_FROM = re.compile(rb"\nFrom ")
 _OVERLAP = 7
-"""One byte less than what the longest separator needs, the line end before it included."""
+"""One byte less than a `From ` line's beginning with the blank line before it may have."""
 _LINE = 1_000
 """Bytes that a `From ` line may have."""
 
@@ -181,9 +181,10 @@ def _starts(descriptor: int, begin: int) -> Iterator[int]:
     while chunk := os.pread(descriptor, _CHUNK, at):
         window += chunk
         at += len(chunk)
-        for match in _SEPARATOR.finditer(window):
-            start = at - len(window) + match.end() - 5
-            if start > last:
+        for match in _FROM.finditer(window):
+            start = at - len(window) + match.start() + 1
+            before = window[max(match.start() - 2, 0) : match.start()]
+            if start > last and before.endswith((b"\n", b"\n\r")):
                 yield (last := start)
         window = window[-_OVERLAP:]
 
