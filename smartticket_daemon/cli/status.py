@@ -37,10 +37,11 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         sources = _sources(configuration, journal, running.since if running else None)
     finally:
         journal.close()
+    daemon = running.words if running else None
     if as_json:
-        print_json({"daemon": running and running.words, "sources": sources})
+        print_json({"daemon": daemon, "sources": sources})
     else:
-        _print_sources(sources, running and running.words)
+        _print_sources(sources, daemon)
     raise typer.Exit(gravest([source["exit_code"] for source in sources.values()]))
 
 

@@ -135,6 +135,7 @@ class Session:
         """Close the socket at once."""
         client, self._client, self.mailbox = self._client, None, None
         if client is not None:
+            self.epoch += 1
             _shut(client)
 
     def close(self) -> None:
