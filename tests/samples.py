@@ -1,4 +1,4 @@
-"""Where third-party samples lie, for the tests that measure against them; they are not part of the project."""
+"""Where third-party samples lie, for tests that measure against them; they are not part of the project."""
 
 from __future__ import annotations
 

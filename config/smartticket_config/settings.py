@@ -181,6 +181,6 @@ def _secrets_in_file(tables: Mapping[str, Any]) -> list[Problem]:
     for name, table in sources.items() if isinstance(sources, dict) else ():
         for key in table if isinstance(table, dict) else ():
             if key in ("password", "api_key", "client_secret", "api_token", "oauth_token"):
-                mend = f'put it into a file and write {key}_file = "..."'
+                mend = f'put it into a file and write {key}_file = "...", or into the environment'
                 found.append(Problem(("sources", name, key), "a secret does not belong here", mend))
     return found

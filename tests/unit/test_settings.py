@@ -127,6 +127,16 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert str(configuration.sources["one"].path) == "/mail"  # type: ignore[attr-defined]
 
 
+def test_a_secret_may_come_from_the_environment_and_is_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, '[sources.one]\nkind = "imap"\nhost = "localhost"\nusername = "ann"\n')
+    monkeypatch.setenv("SMARTTICKET__SOURCES__ONE__PASSWORD", "hunter2-canary")
+    own = load(file).sources["one"]
+    assert own.password.get_secret_value() == "hunter2-canary"  # type: ignore[attr-defined]
+    assert "canary" not in repr(own) + str(own.model_dump(mode="json"))
+
+
 def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTTICKET__POLITICS__MODE", "observe")
     with pytest.raises(ConfigurationError, match="SMARTTICKET__POLITICS__MODE: unknown environment variable"):

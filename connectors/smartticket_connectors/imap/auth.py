@@ -48,6 +48,8 @@ def secret_for(settings: ImapSettings) -> str:
 
     Raises ConfigurationError when the file or program is unusable, TransientError when the program fails.
     """
+    if settings.password is not None:
+        return settings.password.get_secret_value()
     if settings.auth == "password":
         assert settings.password_file is not None  # noqa: S101 - the settings made sure
         return read_secret(settings.password_file, "password_file")

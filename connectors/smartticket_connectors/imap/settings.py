@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from smartticket_daemon.source_settings import Duration, SourceSettings
 
@@ -29,6 +29,7 @@ class ImapSettings(SourceSettings):
     username: str = Field(min_length=1)
     auth: Literal["password", "xoauth2", "oauthbearer"] = "password"
     password_file: Path | None = None
+    password: SecretStr | None = Field(default=None, description="from the environment only")
     oauth_token_file: Path | None = None
     oauth_token_command: tuple[str, ...] = Field(
         default=(), description="program and arguments that print an access token; no shell"
@@ -63,8 +64,8 @@ class ImapSettings(SourceSettings):
                 f'tls = "none" sends the password in clear; allowed to this machine only, not {self.host}'
             )
         if self.auth == "password":
-            if self.password_file is None:
-                raise ValueError('auth = "password" needs password_file')
+            if (self.password_file is None) == (self.password is None):
+                raise ValueError('auth = "password" needs password_file (or the password in the environment)')
         elif (self.oauth_token_file is None) == (not self.oauth_token_command):
             raise ValueError(f'auth = "{self.auth}" needs either oauth_token_file or oauth_token_command')
         return self
