@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,49 @@ def test_undo_keeps_a_draft_that_a_person_has_changed(eml: Path) -> None:
     connector(eml).undo(ref, receipt)
     assert draft.exists()
     assert json.loads((eml / "smartticket-tags" / f"{ref.ticket}.json").read_text())["tags"] == []
+
+
+def test_a_draft_that_a_person_has_changed_is_never_replaced(box: DiskMailbox) -> None:
+    ticket = box.deliver("Bill", "It is wrong.")
+    ref = messages(box.path)[0].ref
+    for _ in range(2):
+        receipt = connector(box.path).apply(ref, Triage(note=NOTE), ref.key)
+        connector(box.path).undo(ref, replace(receipt, detail={"draft": "of another text"}))
+        connector(box.path).apply(ref, Triage(note=Note("Another text.", "x.en")), ref.key)
+        for record in box.records.iterdir():
+            record.unlink()
+    assert box.look(ticket).notes == (NOTE.body,)
+
+
+def test_one_damaged_record_does_not_stop_the_others(box: DiskMailbox) -> None:
+    box.deliver("Bill", "It is wrong.")
+    box.deliver("Bill", "It is wrong.")
+    refs = [message.ref for message in messages(box.path)]
+    box.records.mkdir()
+    (box.records / f"{refs[0].ticket}.json").write_text("[]")
+    assert [state.exists for state in connector(box.path).current(refs)] == [True, True]
+
+
+def test_applied_tells_of_work_on_a_message_that_a_person_took_away(box: DiskMailbox) -> None:
+    ticket = box.deliver("Bill", "It is wrong.")
+    ref = messages(box.path)[0].ref
+    connector(box.path).apply(ref, Triage(("x",), None, NOTE), ref.key)
+    box.delete(ticket)
+    found = connector(box.path).applied(ref, ref.key)
+    assert found
+    assert (found.tags, bool(found.note_id), found.position) == (("x",), True, None)
+
+
+def test_a_route_that_a_person_took_is_not_ours_to_undo(maildir: Path) -> None:
+    file = put(maildir / "new", "1.a.host")
+    ref = messages(maildir)[0].ref
+    for part in ("new", "cur", "tmp"):
+        (maildir / ".Billing" / part).mkdir(parents=True)
+    file.rename(maildir / ".Billing" / "new" / "1.a.host")
+    receipt = connector(maildir).apply(ref, Triage(("x",), "Billing"), ref.key)
+    assert receipt.route is None
+    connector(maildir).undo(ref, receipt)
+    assert (maildir / ".Billing" / "new" / "1.a.host").exists()
 
 
 def test_undo_twice_is_as_once(box: DiskMailbox) -> None:

@@ -120,7 +120,7 @@ class Box(Protocol):
         ...
 
     def write_draft(self, place: Place, raw: bytes) -> None:
-        """Write a draft, whole or not at all."""
+        """Write a draft, whole or not at all; one that is there stays as it is."""
         ...
 
     def remove(self, place: Place) -> None:

@@ -16,7 +16,7 @@ from smartticket_connectors.folder.border import translated
 from smartticket_connectors.folder.box import Box, Letter, Place, safe
 from smartticket_connectors.folder.check import diagnose
 from smartticket_connectors.folder.formats import open_box
-from smartticket_connectors.folder.records import Record, Records
+from smartticket_connectors.folder.records import Doing, Record, Records
 from smartticket_connectors.folder.settings import FolderSettings
 from smartticket_connectors.mail.draft import build_draft, draft_id
 from smartticket_connectors.mail.headers import MAX_BLOCK, fingerprint, fingerprint_of
@@ -38,6 +38,7 @@ from smartticket_daemon.domain import (
     Unreadable,
 )
 from smartticket_daemon.errors import ConfigurationError, Overtaken, RejectedError
+from smartticket_daemon.source_settings import SourceSettings
 
 _HEADER = MAX_BLOCK + 1
 """Bytes that hold any header block, as far as one is looked at."""
@@ -48,7 +49,7 @@ class FolderConnector:
 
     kind: ClassVar[str] = "folder"
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
-    Settings: ClassVar[type[FolderSettings]] = FolderSettings
+    Settings: ClassVar[type[SourceSettings]] = FolderSettings
 
     def __init__(self, name: str, settings: FolderSettings) -> None:
         self._name = name
@@ -97,31 +98,37 @@ class FolderConnector:
                 self._write_draft(letter, triage.note, key)
             if target:
                 self._box.move(place, target)
-            ours = noted.doing(key).tags
-            tags = tuple(tag for tag in triage.tags if tag in ours)
-            receipt = Receipt(tags=tags, route=triage.route, position=str(target or place))
-            return self._with_draft(receipt, key) if triage.note else receipt
+            receipt = _receipt(noted.doing(key), target or place)
+            receipt = self._with_draft(receipt, key) if triage.note else receipt
+        tags = tuple(tag for tag in triage.tags if tag in receipt.tags)
+        return replace(receipt, tags=tags, route=receipt.route and triage.route)
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """What our note of an earlier attempt says, as far as it came true; see `Connector.applied`."""
         with translated(self._settings.path):
             doing = self._records.load(ref.ticket).doing(key)
-            place, _ = self._find(ref, key)
-            route = place.folder if str(place) == doing.moved_to else None
-            receipt = self._with_draft(Receipt(tags=doing.tags, route=route, position=str(place)), key)
+            try:
+                receipt = _receipt(doing, self._find(ref, key)[0])
+            except Overtaken:
+                receipt = Receipt(tags=doing.tags)
+            receipt = self._with_draft(receipt, key)
         return receipt if receipt.tags or receipt.route or receipt.note_id else None
 
     def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
         """What people made of each message; see `ReportsState.current`."""
         with translated(self._settings.path):
             for ref in refs:
-                try:
-                    place, letter = self._at(ref, Place.parse(ref.position))
-                except Overtaken:
-                    yield RemoteState(ref, exists=False)
-                else:
-                    tags = frozenset(self._records.load(ref.ticket).tags)
-                    yield RemoteState(ref, True, _status(letter), tags, place.folder or None)
+                yield self._state(ref)
+
+    def _state(self, ref: MessageRef) -> RemoteState:
+        try:
+            place, letter = self._at(ref, Place.parse(ref.position))
+            tags = frozenset(self._records.load(ref.ticket).tags)
+        except Overtaken:
+            return RemoteState(ref, exists=False)
+        except RejectedError:
+            return RemoteState(ref, exists=True)
+        return RemoteState(ref, True, _status(letter), tags, place.folder or None)
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Take the draft, the move and the tags back where they stand as we left them."""
@@ -245,6 +252,12 @@ class FolderConnector:
         return replace(
             receipt, note_id=fingerprint_of(draft_id(key)[1:-1].encode()), detail={"draft": digest}
         )
+
+
+def _receipt(doing: Doing, place: Place) -> Receipt:
+    """What we did to a message that lies at `place`: moved it, if that is where we meant to."""
+    route = place.folder if str(place) == doing.moved_to else None
+    return Receipt(tags=doing.tags, route=route, position=str(place))
 
 
 def _refuse_overtaken(letter: Letter, record: Record, triage: Triage, key: Key) -> None:

@@ -138,7 +138,8 @@ class Files(ABC):
     def write_draft(self, place: Place, raw: bytes) -> None:
         """See `Box.write_draft`."""
         path, aside = self.draft_files(place)
-        durable.write(path, raw, aside)
+        if not exists(path):
+            durable.write(path, raw, aside)
 
     def remove(self, place: Place) -> None:
         """See `Box.remove`."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from smartticket_daemon.errors import TransientError
+from smartticket_daemon.errors import Unreachable
 
 PATIENCE = 5.0
 """Seconds to wait for another program."""
@@ -25,7 +25,7 @@ _STALE = 300.0
 
 @contextmanager
 def dot_locked(path: Path) -> Iterator[None]:
-    """Holds `NAME.lock`; raises TransientError when another program does not let go of it."""
+    """Holds `NAME.lock`; raises Unreachable when another program does not let go of it."""
     lock = path.with_name(f"{path.name}.lock")
     mine = path.with_name(f".{path.name}.lock.{os.getpid()}")
     mine.write_text(_owner())
@@ -48,7 +48,7 @@ def _wait(attempt: Callable[[], bool], path: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while not attempt():
         if time.monotonic() > deadline:
-            raise TransientError(f"{path} is locked by another program")
+            raise Unreachable(f"{path} is locked by another program")
         time.sleep(0.05)
 
 

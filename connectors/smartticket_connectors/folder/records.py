@@ -53,9 +53,9 @@ class Record(BaseModel):
         return Record(tags=self.tags + added, by_smartticket={**self.by_smartticket, key: doing})
 
     def without(self, tags: tuple[str, ...], key: Key) -> Record:
-        """Without these tags and without our note of them."""
-        kept = {k: doing for k, doing in self.by_smartticket.items() if k != key}
-        return Record(tags=tuple(tag for tag in self.tags if tag not in tags), by_smartticket=kept)
+        """Without these tags. That there was a delivery with this key stays noted."""
+        kept = tuple(tag for tag in self.tags if tag not in tags)
+        return Record(tags=kept, by_smartticket={**self.by_smartticket, key: Doing()})
 
 
 class Records:
