@@ -41,7 +41,10 @@ def mixed(count: int, seed: int = 1) -> list[Mail]:
 
 def _texts(rng: random.Random) -> Iterator[tuple[str, str]]:
     rows = [
-        json.loads(line) for file in sorted(CORPUS.glob("*.jsonl")) for line in file.open(encoding="utf-8")
+        json.loads(line)
+        for file in sorted(CORPUS.glob("*.jsonl"))
+        for line in file.read_text("utf-8").split("\n")
+        if line
     ]
     while True:
         rng.shuffle(rows)

@@ -1,0 +1,102 @@
+"""kill -9 at named points and at random times: nothing lost, nothing twice, no person overruled.
+
+    python bench/crash.py --runs 1000 --seed 1 [--connector folder|imap] [--lost-answers] [--daemons 2]
+
+Each run has a mailbox of its own with customers' mail, machine mail, second deliveries and answers. The real
+pipeline with the real model works on it in a forked process that ends itself at a point in turn (before and
+after every commit of the journal and every step at the mailbox), is started again, ends again; new mail
+arrives and people tag, answer, move and delete in between. When it is done the mailbox is compared with the
+journal. `--lost-answers`: instead of dying, the process is told that a write failed which took effect.
+`--daemons 2`: two processes start at once on one state directory.
+
+Prints what happened at each point, and a summary; exit code 1 on any violation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench.crash_mailboxes import ImapBox, Mailbox, Maildir
+from bench.crash_run import Run, World, fates_for
+from tests.servers.mailserver import Server
+
+Opener = Callable[[Path], Mailbox]
+
+
+@contextmanager
+def mailboxes(kind: str) -> Iterator[Opener]:
+    """A maker of empty mailboxes."""
+    if kind == "folder":
+        yield lambda folder: Maildir(folder / "mail")
+        return
+    place = Path(tempfile.mkdtemp(prefix="st-"))
+    place.chmod(0o755)
+    server = Server("dovecot.sh", place)
+    try:
+        yield lambda _: ImapBox(server.account())
+    finally:
+        server.stop()
+
+
+def campaign(
+    runs: int, seed: int, world: World, open_mailbox: Opener, *, answers: bool = False, daemons: int = 1
+) -> tuple[Counter[str], list[str]]:
+    """Counts by point, and every violation with its run."""
+    passed: Counter[str] = Counter()
+    wrong: list[str] = []
+    for number in range(runs):
+        rng = random.Random(f"{seed}/{number}")
+        with tempfile.TemporaryDirectory(prefix="crash-") as name:
+            run = Run(world, open_mailbox(Path(name)), Path(name), rng)
+            run.go(fates_for(number, run.mailbox.kind, rng, answers=answers), daemons)
+            passed += run.passed
+            wrong += [f"run {number}: {what}" for what in run.wrong]
+            if run.wrong:
+                shutil.copytree(name, Path(tempfile.gettempdir()) / f"crash-run-{number}", dirs_exist_ok=True)
+    return passed, wrong
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--connector", choices=("folder", "imap"), default="folder")
+    parser.add_argument("--lost-answers", action="store_true")
+    parser.add_argument("--daemons", type=int, default=1)
+    options = parser.parse_args()
+    began = time.monotonic()
+    with mailboxes(options.connector) as open_mailbox:
+        passed, wrong = campaign(
+            options.runs,
+            options.seed,
+            World(options.seed),
+            open_mailbox,
+            answers=options.lost_answers,
+            daemons=options.daemons,
+        )
+    for point, count in sorted(passed.items()):
+        print(f"{count:6} {point}")
+    for what in wrong:
+        print(what)
+    took = time.monotonic() - began
+    print(
+        f"{options.runs} runs, seed {options.seed}, {options.connector}: {passed.total()} ends at "
+        f"{len(passed)} points, {len(wrong)} violations, {took:.0f} s"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
