@@ -1,0 +1,109 @@
+"""A ticket just before it is changed: one request, and what people did there since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smartticket_connectors.freshdesk import fields
+from smartticket_connectors.freshdesk.api import Api
+from smartticket_connectors.freshdesk.note import Record, ours
+from smartticket_connectors.freshdesk.reader import Staff
+from smartticket_connectors.freshdesk.thread import answered
+from smartticket_daemon.domain import Key, MessageRef, Status
+from smartticket_daemon.errors import AccessDenied, Overtaken, RejectedError
+from smartticket_daemon.http import NotFound
+
+EMBEDDED = 10
+"""How many conversations a ticket brings along at most: its oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One ticket. `own` is the record in our note, where it stands; `categories` are tags or field values."""
+
+    number: int
+    ticket: Mapping[str, Any]
+    categories: tuple[str, ...]
+    group: int | None
+    conversations: tuple[Any, ...] = ()
+    own: Record | None = None
+
+    def missing(self, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that are not there, letters' case aside."""
+        present = {tag.casefold() for tag in self.categories}
+        return tuple(tag for tag in tags if tag.casefold() not in present)
+
+
+class Looker:
+    """Reads tickets for the writer."""
+
+    def __init__(self, api: Api, staff: Staff, field: str | None) -> None:
+        self._api = api
+        self._staff = staff
+        self._field = field
+
+    def find(self, ref: MessageRef, key: Key) -> Look:
+        """The ticket with its whole thread. Raises Overtaken("deleted"), RejectedError when out of reach."""
+        number = ticket_of(ref)
+        ticket = self._ticket(number, ("conversations",))
+        said = ticket.get("conversations")
+        said = said if isinstance(said, list) else []
+        if len(said) >= EMBEDDED:
+            said = list(self._api.conversations(number))
+        return self.look(number, ticket, tuple(said), ours(said, self._staff.me, key))
+
+    def again(self, number: int) -> Look:
+        """The ticket alone, read afresh."""
+        return self.look(number, self._ticket(number))
+
+    def look(
+        self,
+        number: int,
+        ticket: Mapping[str, Any],
+        conversations: tuple[Any, ...] = (),
+        own: Record | None = None,
+    ) -> Look:
+        """An answer as a value."""
+        categories = fields.categories(ticket, self._field)
+        group = fields.number(ticket.get("group_id"))
+        return Look(number, ticket, categories, group, conversations, own)
+
+    def _ticket(self, number: int, include: tuple[str, ...] = ()) -> dict[str, Any]:
+        try:
+            return self._api.ticket(number, include)
+        except NotFound:
+            raise Overtaken("deleted") from None
+        except AccessDenied:
+            self._api.me()  # raises again where it is our key that is refused, and not this ticket alone
+            raise RejectedError(f"ticket {number} is not in the agent's scope") from None
+
+
+def ticket_of(ref: MessageRef) -> int:
+    """The ticket's number; raises RejectedError where the name is none."""
+    if not (ref.ticket.isascii() and ref.ticket.isdigit()):
+        raise RejectedError("the message's ticket is not one of Freshdesk's")
+    return int(ref.ticket)
+
+
+def refuse_finished(look: Look, message: str) -> None:
+    """Raise Overtaken where the ticket is closed, gone, or answered since `message`."""
+    status = fields.status({**look.ticket, "conversations": list(look.conversations)})
+    if status is not Status.OPEN:
+        raise Overtaken(status.value)
+    if answered(look.conversations, message):
+        raise Overtaken("answered")
+
+
+def refuse_decided(look: Look, tags: tuple[str, ...], *, alone: bool) -> None:
+    """Raise Overtaken where a person set another category: another tag of the same kind (`category__...`).
+
+    `alone`: the categories stand in a field of their own, where anything else is another category.
+    """
+    wanted = {tag.casefold() for tag in tags}
+    kinds = {tag.partition("__")[0] + "__" for tag in wanted if "__" in tag}
+    for tag in map(str.casefold, look.categories):
+        kind, mark, _ = tag.partition("__")
+        if tag not in wanted and (alone or (mark and kind + mark in kinds)):
+            raise Overtaken("human_decided")

@@ -1,0 +1,230 @@
+"""Carries out a triage on one ticket in two writes, and takes it back again.
+
+The order is look, update (tags and group at once), note, look again. Freshdesk replaces all tags at once and
+knows no conflict, so tags are read directly before the update, united, and read once more at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from smartticket_connectors.freshdesk import fields
+from smartticket_connectors.freshdesk.api import Api
+from smartticket_connectors.freshdesk.groups import Groups
+from smartticket_connectors.freshdesk.look import (
+    Look,
+    Looker,
+    refuse_decided,
+    refuse_finished,
+    ticket_of,
+)
+from smartticket_connectors.freshdesk.note import Record, written
+from smartticket_connectors.freshdesk.settings import FreshdeskSettings
+from smartticket_daemon.domain import Key, MessageRef, Note, Receipt, Triage
+from smartticket_daemon.errors import (
+    ConfigurationError,
+    Overtaken,
+    SmartTicketError,
+    TransientError,
+    Unreachable,
+)
+from smartticket_daemon.http import NotFound
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """What the update changes: tags added, and the group's name and number with the name before."""
+
+    tags: tuple[str, ...] = ()
+    route: str | None = None
+    group: int | None = None
+    before: str | None = None
+
+
+class Writer:
+    """Writes to one account. After a note that came out public it refuses every further write."""
+
+    def __init__(
+        self, name: str, settings: FreshdeskSettings, api: Api, looker: Looker, groups: Groups
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._field = settings.category_field
+        self._api = api
+        self._looker = looker
+        self._groups = groups
+        self.stopped = ""
+
+    def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
+        """Do what is left to do of `triage`; see the contract for what it raises."""
+        self._refuse_stopped()
+        look = self._looker.find(ref, key)
+        if look.own:
+            self._insist_private(look.own.id, private=look.own.private)
+        refuse_finished(look, ref.message)
+        refuse_decided(look, triage.tags, alone=self._field is not None)
+        try:
+            return self._write(look, triage, key)
+        except NotFound:
+            raise Overtaken("deleted") from None
+
+    def _write(self, look: Look, triage: Triage, key: Key) -> Receipt:
+        update = self._planned(look, triage)
+        change = self._change(look, update)
+        if change:
+            self._expect(self._api.update(look.number, change), update)
+        done = self._half_done(look, triage) or update
+        note = look.own.id if look.own else self._note(look.number, triage.note, key, done)
+        if update.tags:
+            self._keep(look.number, update.tags)
+        return Receipt(
+            tags=done.tags,
+            route=done.route,
+            route_before=done.before,
+            note_id=str(note) if note and triage.note else None,
+        )
+
+    def _planned(self, look: Look, triage: Triage) -> _Update:
+        """Tags that are not there yet, and the group where nobody has chosen one."""
+        missing = look.missing(triage.tags)
+        route = self._groups.needed(triage.route) if triage.route else None
+        free = look.group is None or self._is_intake(look.group)
+        if look.group == route or route is None:
+            if not free and route is None and not self._is_our_group(look):
+                raise Overtaken("human_decided")
+            return _Update(missing)
+        if not free:
+            raise Overtaken("human_decided")
+        return _Update(missing, triage.route, route, self._groups.name(look.group))
+
+    def _is_intake(self, group: int) -> bool:
+        chosen = self._settings.intake_groups
+        return bool(chosen) and self._groups.name(group) in chosen
+
+    def _is_our_group(self, look: Look) -> bool:
+        return bool(look.own and look.own.group and self._groups.number(look.own.group) == look.group)
+
+    def _half_done(self, look: Look, triage: Triage) -> _Update | None:
+        """The update of an earlier attempt that was cut off before its note: all as planned, note missing.
+
+        Without a group this cannot be told from a person who set the same tag, whose it then remains.
+        """
+        route = self._groups.number(triage.route) if triage.route else None
+        if route is None or look.group != route or look.missing(triage.tags) or look.own:
+            return None
+        return _Update(tuple(tag for tag in triage.tags if "__" in tag), triage.route, route)
+
+    def _change(self, look: Look, update: _Update) -> dict[str, Any]:
+        change = self._categories((*look.categories, *update.tags)) if update.tags else {}
+        return change | ({"group_id": update.group} if update.group else {})
+
+    def _categories(self, values: tuple[str, ...]) -> dict[str, Any]:
+        if self._field is None:
+            return {"tags": list(values)}
+        return {"custom_fields": {self._field: ", ".join(values) or None}}
+
+    def _expect(self, answer: Mapping[str, Any], update: _Update) -> None:
+        """The service must have kept what it was given: it cuts long tags and drops fields silently."""
+        there = {tag.casefold() for tag in fields.categories(answer, self._field)}
+        for tag in update.tags:
+            cut = [t for t in there if t and tag.casefold().startswith(t) and t != tag.casefold()]
+            if tag.casefold() not in there and cut:
+                raise ConfigurationError(
+                    f"Freshdesk cuts the tag {tag} short; give its category a shorter tag"
+                )
+            if tag.casefold() not in there:
+                raise TransientError(
+                    f"Freshdesk took the update and did not keep {self._field or 'the tags'}"
+                )
+        if update.group and fields.number(answer.get("group_id")) != update.group:
+            raise TransientError("Freshdesk took the update and did not keep the group")
+
+    def _keep(self, number: int, tags: tuple[str, ...]) -> None:
+        """Repair, once, where a page that an agent had open has replaced our tags with what it knew."""
+        look = self._looker.again(number)
+        missing = look.missing(tags)
+        if not missing:
+            return
+        refuse_decided(look, tags, alone=self._field is not None)
+        log.info("tags_repaired", source=self._name, ticket=number)
+        update = _Update(missing)
+        self._expect(self._api.update(number, self._change(look, update)), update)
+
+    def _note(self, number: int, note: Note | None, key: Key, done: _Update) -> int | None:
+        if note is None:
+            return None
+        record = Record(key, done.tags, done.route, done.before)
+        answer = self._api.note(number, written(note.body, record))
+        name = fields.number(answer.get("id"))
+        self._insist_private(name, private=answer.get("private") is True)
+        if name is None:
+            raise Unreachable("the service took the note and does not say which it is; look at url")
+        return name
+
+    def _insist_private(self, note: int | None, *, private: bool) -> None:
+        """A note that is not private is taken away, and nothing is written to this source any more."""
+        if private:
+            return
+        gone = note is not None and self._removed(note)
+        fate = "it was deleted at once" if gone else "IT COULD NOT BE DELETED: do it by hand"
+        self.stopped = (
+            f"a note was posted as private and Freshdesk made it public; {fate} (note {note})."
+            " Nothing more is written here until the daemon is started again"
+        )
+        log.error("note_was_public", source=self._name, note=note, deleted=gone)
+        self._refuse_stopped()
+
+    def _removed(self, note: int) -> bool:
+        try:
+            self._api.delete_note(note)
+        except NotFound:
+            return True
+        except SmartTicketError:
+            return False
+        return True
+
+    def _refuse_stopped(self) -> None:
+        if self.stopped:
+            raise ConfigurationError(self.stopped)
+
+    def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
+        """What an earlier attempt with this key left, as its note tells."""
+        look = self._looker.find(ref, key)
+        if look.own is None:
+            return None
+        self._insist_private(look.own.id, private=look.own.private)
+        moved = self._is_our_group(look)
+        return Receipt(
+            tags=tuple(tag for tag in look.own.tags if not look.missing((tag,))),
+            route=look.own.group if moved else None,
+            route_before=look.own.before if moved else None,
+            note_id=str(look.own.id),
+        )
+
+    def undo(self, ref: MessageRef, receipt: Receipt) -> None:
+        """Take back what stands as we left it."""
+        self._refuse_stopped()
+        look = self._looker.again(ticket_of(ref))
+        try:
+            if change := self._reversal(look, receipt):
+                self._api.update(look.number, change)
+        except NotFound:
+            raise Overtaken("deleted") from None
+        note = receipt.note_id or ""
+        if note.isascii() and note.isdigit() and not self._removed(int(note)):
+            raise TransientError("the note could not be deleted")
+
+    def _reversal(self, look: Look, receipt: Receipt) -> dict[str, Any]:
+        ours = {tag.casefold() for tag in receipt.tags}
+        kept = tuple(tag for tag in look.categories if tag.casefold() not in ours)
+        change = self._categories(kept) if kept != look.categories else {}
+        if receipt.route and look.group == self._groups.number(receipt.route):
+            before = receipt.route_before
+            change |= {"group_id": self._groups.number(before) if before else None}
+        return change
