@@ -1,196 +1,207 @@
-"""What the doubles of helpdesks share: a loopback HTTP server, ordered faults, a clock that is set."""
+"""A small HTTP server on the loopback for the doubles of helpdesks, with troubles to order by request."""
 
 from __future__ import annotations
 
 import json
-import random
 import socket
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-START = datetime(2026, 11, 2, 9, 0, 0, tzinfo=UTC)
-HTML = b"<html><body><h1>\xf0\x9f\x94\xa5 something went wrong</h1><!-- secret sauce --></body></html>"
-
-
-class Hour:
-    """A clock that is moved by hand; also a `Clock` for the connector under test."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-        self._lock = threading.Lock()
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def forward(self, seconds: float) -> None:
-        with self._lock:
-            self.at += timedelta(seconds=seconds)
+HTML = b"<!DOCTYPE html><html><body><h1>We'll be back soon</h1></body></html>"
 
 
 @dataclass(frozen=True)
 class Request:
+    """What came in; `number` counts from 1, header names are in lower case."""
+
+    number: int
     method: str
     path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Any
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Reply:
+    """What goes out: bytes as they are, None as no body, anything else as JSON."""
+
     status: int = 200
     body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-    def raw(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+    def content(self) -> tuple[bytes, str]:
+        if self.body is None:
+            return b"", "application/json"
+        if isinstance(self.body, bytes):
+            return self.body, "text/html"
+        return json.dumps(self.body).encode(), "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`kind`: cut (before it takes effect), lost (after), 500, 503, 520, html, empty, 429, 429-date."""
+    """Trouble with one request.
 
-    kind: str
-    seconds: int = 5
+    `reply` is sent instead of an answer, without applying the request. `lost` applies it and closes the
+    connection without a word, `cut` applies it and breaks off in the middle of the answer, `refused`
+    closes without applying. `delay` (s) comes before anything else.
+    """
+
+    reply: Reply | None = None
+    lost: bool = False
+    cut: bool = False
+    refused: bool = False
+    delay: float = 0.0
 
 
-class Double:
-    """A helpdesk on loopback. Subclasses give `answer(request) -> Reply`."""
+def too_many(seconds: float | None = 30, *, as_date: bool = False, body: Any = None) -> Fault:
+    """429 with `Retry-After` in seconds, as a date, or (None) without it."""
+    now = datetime.now(UTC)
+    headers = {"Date": format_datetime(now, usegmt=True)}
+    if seconds is not None:
+        until = format_datetime(now + timedelta(seconds=seconds), usegmt=True)
+        headers["Retry-After"] = until if as_date else str(int(seconds))
+    return Fault(Reply(429, body, headers))
 
-    def __init__(self, hour: Hour | None = None) -> None:
-        self.hour = hour or Hour()
+
+def broken(status: int = 500) -> Fault:
+    """The service is in trouble and says so in HTML."""
+    return Fault(Reply(status, HTML))
+
+
+class Server:
+    """Answers on a port of its own in threads; subclasses say what in `handle`, which may raise anything.
+
+    `faults` orders trouble by request number, `trouble` by looking at the request; the former goes first.
+    `handle` runs under `lock`, so a double needs none of its own; people at the service take it too.
+    """
+
+    def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.calls: Counter[str] = Counter()
         self.requests: list[Request] = []
-        self.violations: list[str] = []
-        self.faults: deque[tuple[Callable[[Request], bool], Fault]] = deque()
-        self.share: tuple[random.Random, float, tuple[str, ...]] | None = None
-        self.meddle: Callable[[Request], None] | None = None
-        """Called before a request takes effect: what people do in between."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.faults: dict[int, Fault] = {}
+        self.trouble: Callable[[Request], Fault | None] = lambda request: None
+        self.errors: list[BaseException] = []
+        self._stopped = threading.Event()
+        self._http = _Threads(self)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def fail(self, kind: str, *, method: str = "", path: str = "", times: int = 1, seconds: int = 5) -> None:
-        """Order a fault for the next requests of this method whose path holds `path`."""
-
-        def fits(request: Request) -> bool:
-            return request.method.startswith(method) and path in request.path
-
-        for _ in range(times):
-            self.faults.append((fits, Fault(kind, seconds)))
-
-    def fault_for(self, request: Request) -> Fault | None:
-        for ordered in self.faults:
-            if ordered[0](request):
-                self.faults.remove(ordered)
-                return ordered[1]
-        if self.share and self.share[0].random() < self.share[1]:
-            return Fault(self.share[0].choice(self.share[2]))
-        return None
-
-    def answer(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply:
+        """The answer to one request, and what it changes."""
         raise NotImplementedError
 
-    def stamp(self, reply: Reply) -> None:
-        reply.headers.setdefault("Date", format_datetime(self.hour.at, usegmt=True))
-        reply.headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def troubled(self, fault: Fault) -> Reply:
-        """The forms of trouble that were recorded."""
-        if fault.kind == "429":
-            return Reply(429, b"", {"Retry-After": str(fault.seconds), "Content-Type": "text/plain"})
-        if fault.kind == "429-date":
-            until = self.hour.at + timedelta(seconds=fault.seconds)
-            return Reply(429, b"Too many requests", {"Retry-After": format_datetime(until, usegmt=True)})
-        if fault.kind == "html":
-            return Reply(200, HTML, {"Content-Type": "text/html"})
-        if fault.kind == "empty":
-            return Reply(500, b"")
-        return Reply(int(fault.kind), HTML, {"Content-Type": "text/html"})
+    def fail_next(self, fault: Fault, count: int = 1) -> None:
+        """Trouble for the next requests."""
+        first = len(self.requests) + 1
+        self.faults |= dict.fromkeys(range(first, first + count), fault)
 
-    @contextmanager
-    def running(self) -> Iterator[Any]:
-        try:
-            yield self
-        finally:
-            self.stop()
+    def wait(self, seconds: float) -> None:
+        """Let a request wait; ends at once when the server stops."""
+        self._stopped.wait(seconds)
+
+    def take(self, request: Request) -> Fault:
+        """Note the request, and the trouble that is ordered for it."""
+        self.requests.append(request)
+        return self.faults.pop(request.number, None) or self.trouble(request) or Fault()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Threads(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
 
-        def handle_one_request(self) -> None:
-            try:
-                super().handle_one_request()
-            except (ConnectionError, TimeoutError):
-                self.close_connection = True
+    def __init__(self, owner: Server) -> None:
+        self.owner = owner
+        super().__init__(("127.0.0.1", 0), _Handler)
 
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            raw = self.rfile.read(length)
-            parts = urlsplit(self.path)
-            body = json.loads(raw) if raw else None
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
-            with double.lock:
-                double.requests.append(request)
-                double.calls[f"{request.method} {_shape(parts.path)}"] += 1
-                if double.meddle:
-                    double.meddle(request)
-                fault = double.fault_for(request)
-                if fault and fault.kind == "cut":
-                    self._hang_up()
-                    return
-                if fault and fault.kind != "lost":
-                    reply = double.troubled(fault)
-                else:
-                    reply = double.answer(request)
-                double.stamp(reply)
-            if fault:
-                if fault.kind == "lost":
-                    self._hang_up()
-                    return
-            self._send(reply)
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Connections that a client drops are no news."""
 
-        do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815
 
-        def _hang_up(self) -> None:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Threads
 
-        def _send(self, reply: Reply) -> None:
-            content = reply.raw()
-            self.send_response_only(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        with owner.lock:
+            request = self._request(len(owner.requests) + 1)
+            fault = owner.take(request)
+        if fault.delay:
+            owner.wait(fault.delay)
+        if fault.refused:
+            self._drop()
             return
+        with owner.lock:
+            reply = fault.reply or self._handled(request)
+        if fault.lost:
+            self._drop()
+        else:
+            self._send(reply, cut=fault.cut)
 
-    return Handler
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815 - names of the standard library
 
+    def _request(self, number: int) -> Request:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        return Request(number, self.command, parts.path, query, headers, self.rfile.read(length))
 
-def _shape(path: str) -> str:
-    return "/".join("N" if part.isdigit() else part for part in path.split("/"))
+    def _handled(self, request: Request) -> Reply:
+        try:
+            return self.server.owner.handle(request)
+        except Exception as error:  # noqa: BLE001 - kept for the test to see
+            self.server.owner.errors.append(error)
+            return Reply(500, HTML)
+
+    def _send(self, reply: Reply, *, cut: bool) -> None:
+        content, kind = reply.content()
+        headers = {"Date": self.date_time_string(), "Content-Type": kind} | dict(reply.headers)
+        if reply.status != 204:
+            headers["Content-Length"] = str(len(content))
+        lines = [f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('Odd',))[0]}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        data = "\r\n".join([*lines, "", ""]).encode("latin-1") + content
+        self.wfile.write(data[: len(data) - len(content) // 2 - 1] if cut else data)
+        if cut:
+            self._drop()
+
+    def _drop(self) -> None:
+        self.close_connection = True
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests look at `requests` instead."""
