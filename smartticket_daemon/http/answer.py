@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
 from smartticket_daemon.errors import Unreachable
+from smartticket_daemon.http.limits import http_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Answer:
     body: bytes
     where: str
     address: str
+
+    @property
+    def date(self) -> datetime | None:
+        """When the service says that it answered; its seconds are whole."""
+        return http_date(self.headers.get("Date", ""))
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises Unreachable when it is none: it is not the service that spoke."""

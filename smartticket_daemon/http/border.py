@@ -60,11 +60,16 @@ class Refused(RejectedError):
 
 
 class Throttled(RateLimited):
-    """429; `limits` names what is exhausted (`tickets-update` ...), or the whole account as ACCOUNT."""
+    """429; `limits` names what is used up as far as the service says: `tickets-update`, ACCOUNT ..."""
 
     def __init__(self, message: str, retry_after: float | None, limits: frozenset[str]) -> None:
         super().__init__(message, retry_after)
         self.limits = limits
+
+    @property
+    def narrow(self) -> bool:
+        """True for limits called `per-...`: they count for one ticket, the others need not wait."""
+        return bool(self.limits) and all(name.startswith("per-") for name in self.limits)
 
 
 def translate(error: BaseException, where: str) -> SmartTicketError:
@@ -137,6 +142,8 @@ def judge(answer: Answer, now: datetime) -> None:
 
 
 def _exhausted(answer: Answer) -> frozenset[str]:
+    """What the headers say is used up. Nothing, where the account has room: it is the endpoint's limit."""
     limits = announced(answer.headers).limits
     spent = frozenset(name for name, limit in limits.items() if limit.left == 0)
-    return spent or frozenset((ACCOUNT,))
+    roomy = ACCOUNT in limits and limits[ACCOUNT].left
+    return spent or (frozenset() if roomy else frozenset((ACCOUNT,)))

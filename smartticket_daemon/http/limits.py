@@ -85,13 +85,14 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     value = headers.get("Retry-After", "").strip()
     if (seconds := _number(value)) is not None:
         return seconds
-    until = _date(value)
+    until = http_date(value)
     if until is None:
         return None
-    return max(0.0, (until - (_date(headers.get("Date", "")) or now)).total_seconds())
+    return max(0.0, (until - (http_date(headers.get("Date", "")) or now)).total_seconds())
 
 
-def _date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """A date in any of the forms of RFC 9110, 5.6.7; None where it is none."""
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

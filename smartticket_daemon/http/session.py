@@ -220,11 +220,10 @@ class Session:
             raise
 
     def _throttled(self, error: Throttled, endpoint: str) -> NoReturn:
-        # Limits called `per-...` count for one ticket; waiting for them would hold up all the others.
         wait = PAUSE if error.retry_after is None else error.retry_after
         names = error.limits & {ACCOUNT, endpoint}
-        if not names and not all(name.startswith("per-") for name in error.limits):
-            names = frozenset((ACCOUNT,))
+        if not names and not error.narrow:
+            names = frozenset((endpoint,))
         self._budget.block(self.clock.monotonic(), wait, names)
         raise Throttled(str(error), wait, error.limits) from None
 

@@ -1,0 +1,5 @@
+"""Connector for Zendesk Support."""
+
+from smartticket_connectors.zendesk.connector import ZendeskConnector
+
+__all__ = ["ZendeskConnector"]

@@ -1,0 +1,94 @@
+"""What was done to a ticket, from its audits: who spoke, and what of it was our own work. Pure.
+
+Our mark stands in the metadata of the audit that our write makes: the customer never sees it, and it tells
+what we changed, so that a lost answer costs one look and no receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smartticket_connectors.zendesk.fields import Json, inner, objects, text, texts, whole
+from smartticket_daemon.domain import Key
+
+MARK = "smartticket"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One write of ours. `public` is true where our note can be seen by the customer: it never may be."""
+
+    tags: tuple[str, ...]
+    routed: bool
+    group: int | None
+    group_before: int | None
+    note: int | None
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`deeds` are ours under one key, oldest first; `speakers` wrote publicly after the first message."""
+
+    deeds: tuple[Deed, ...]
+    speakers: frozenset[int]
+
+
+def mark(key: Key, tags: tuple[str, ...], group: int | None, before: int | None) -> dict[str, Any]:
+    """The metadata of a write: its key, the tags it adds, the group it sets (None: it sets none)."""
+    return {MARK: {"v": VERSION, "key": key, "tags": list(tags), "group": group, "group_before": before}}
+
+
+def read_history(audits: Iterable[Json], key: Key) -> History:
+    """The history in a ticket's audits, which come oldest first."""
+    deeds: list[Deed] = []
+    speakers: list[int] = []
+    for audit in audits:
+        hidden = {whole(event.get("comment_id")) for event in _events(audit, _PRIVACY)}
+        deeds = [replace(deed, public=deed.public and deed.note not in hidden) for deed in deeds]
+        if mark_of(audit).get("key") == key and (deed := deed_of(audit)):
+            deeds.append(deed)
+        speakers += [_speaker(event, audit) for event in comments_of(audit) if event.get("public") is True]
+    return History(tuple(deeds), frozenset(speakers[1:]))
+
+
+def mark_of(audit: Json) -> Json:
+    """Our mark in an audit, empty where there is none."""
+    return inner(audit, "metadata", "custom", MARK)
+
+
+def deed_of(audit: Json) -> Deed | None:
+    """What an audit says that we did; None for one of somebody else's, and for one that took back."""
+    ours = mark_of(audit)
+    if not text(ours.get("key")):
+        return None
+    note = next(iter(comments_of(audit)), {})
+    group = whole(ours.get("group"))
+    return Deed(
+        tags=texts(ours.get("tags")),
+        routed=group is not None,
+        group=group,
+        group_before=whole(ours.get("group_before")),
+        note=whole(note.get("id")),
+        public=bool(note) and note.get("public") is not False,
+    )
+
+
+def comments_of(audit: Json) -> list[Json]:
+    """The comments that were written in one audit."""
+    return _events(audit, _COMMENTS)
+
+
+_COMMENTS = ("Comment", "VoiceComment")
+_PRIVACY = ("CommentPrivacyChange",)
+
+
+def _events(audit: Json, kinds: tuple[str, ...]) -> list[Json]:
+    return [event for event in objects(audit.get("events")) if event.get("type") in kinds]
+
+
+def _speaker(event: Json, audit: Json) -> int:
+    return whole(event.get("author_id")) or whole(audit.get("author_id")) or 0

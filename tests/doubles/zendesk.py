@@ -1,0 +1,389 @@
+"""A stateful double of Zendesk Support, with the forms of answers that were recorded from the real one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from tests.doubles.hour import Hour, Troubles
+from tests.doubles.server import Fault, Reply, Request, Server
+from tests.doubles.zendesk_contract import LIMIT, operation_of, violations
+
+LAG = timedelta(seconds=60)
+GROUPS = {360001: "Billing", 360002: "Complaints", 360003: "Support"}
+ADMIN, AGENT, OURS = 9001, 9002, 9003
+_NOT_FOUND = {"error": "RecordNotFound", "description": "Not found"}
+
+
+def iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Limit:
+    """A window of a minute, as the vendor counts."""
+
+    total: int
+    seconds: int = 60
+    begun: float = 0.0
+    used: int = 0
+
+    def take(self, now: float) -> int | None:
+        """Seconds to wait, None when allowed."""
+        if now - self.begun >= self.seconds:
+            self.begun, self.used = now, 0
+        if self.used >= self.total:
+            return max(int(self.begun + self.seconds - now + 0.999), 1)
+        self.used += 1
+        return None
+
+    def header(self, now: float) -> str:
+        resets = max(int(self.begun + self.seconds - now), 0)
+        return f"total={self.total}; remaining={self.total - self.used}; resets={resets}"
+
+
+@dataclass
+class Record:
+    """One ticket with its audits."""
+
+    id: int
+    subject: str
+    description: str
+    requester: int
+    submitter: int
+    created: datetime
+    updated: datetime
+    generated: datetime
+    channel: str = "email"
+    status: str = "new"
+    tags: list[str] = field(default_factory=list)
+    group: int | None = None
+    audits: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def shown(self, url: str) -> dict[str, Any]:
+        return {
+            "url": f"{url}/api/v2/tickets/{self.id}.json",
+            "id": self.id,
+            "external_id": None,
+            "via": {"channel": self.channel, "source": {"from": {}, "to": {}, "rel": None}},
+            "created_at": iso(self.created),
+            "updated_at": iso(self.updated),
+            "type": None,
+            "subject": self.subject,
+            "raw_subject": self.subject,
+            "description": self.description,
+            "priority": None,
+            "status": self.status,
+            "recipient": None,
+            "requester_id": self.requester,
+            "submitter_id": self.submitter,
+            "assignee_id": None,
+            "organization_id": None,
+            "group_id": self.group,
+            "is_public": True,
+            "tags": list(self.tags),
+            "custom_fields": [],
+            "from_messaging_channel": False,
+            "generated_timestamp": int(self.generated.timestamp()),
+            **self.extra,
+        }
+
+
+class ZendeskDouble(Server):
+    """`role` is that of the user we sign in as; `scope` what the OAuth client may do.
+
+    `pace` are the seconds that pass with each request, `meddle` is what people do before one takes effect.
+    """
+
+    def __init__(self, hour: Hour | None = None, updates: int = 10_000, account: int = 100_000) -> None:
+        self.tickets: dict[int, Record] = {}
+        self.users: dict[int, dict[str, Any]] = {}
+        self.role, self.scope = "admin", "read write"
+        self.client, self.secret = "triage", "s3cret-canary"
+        self.email, self.api_token = "agent@acme.example", "t0ken-canary"
+        self.tokens: dict[str, tuple[datetime, str]] = {}
+        self.lifetime = 7200
+        self.limits = {"account": Limit(account), "update": Limit(updates), "export": Limit(10)}
+        self.ignored: set[str] = set()
+        self.publishes = False
+        self.public = 0
+        self.writes: list[int] = []
+        self._numbers = 1000
+        for number, name, role in ((ADMIN, "Ada", "admin"), (AGENT, "Bob", "agent"), (OURS, "Triage", "")):
+            self._user(number, name, f"{name.lower()}@acme.example", role)
+        self.hour = hour or Hour()
+        self.troubles = Troubles()
+        self.violations: list[str] = []
+        self.calls: Counter[str] = Counter()
+        self.pace = 0.0
+        self.meddle: Callable[[Request], None] | None = None
+        super().__init__()
+        self.trouble = self.troubles
+
+    # People
+
+    def _user(self, number: int, name: str, email: str, role: str) -> int:
+        self.users[number] = {"id": number, "name": name, "email": email, "role": role, "suspended": False}
+        return number
+
+    def customer(self, email: str) -> int:
+        known = (n for n, user in self.users.items() if user["email"] == email)
+        return next(known, 0) or self._user(self.number(), email.partition("@")[0].title(), email, "end-user")
+
+    def number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def create(self, subject: str, body: str, sender: str = "ann@customer.example", **fields: Any) -> int:
+        with self.lock:
+            requester, number, now = self.customer(sender), self.number(), self.hour.at
+            record = Record(number, subject, body, requester, requester, now, now, now)
+            for name, value in fields.items():
+                setattr(record, name, value)
+            self.tickets[number] = record
+            self.audit(record, record.submitter, [self.comment(record.submitter, body, public=True)])
+            return number
+
+    def comment(self, author: int, html: str, *, public: bool) -> dict[str, Any]:
+        self.public += public and author == OURS
+        number = self.number()
+        return {
+            "id": number, "type": "Comment", "author_id": author, "body": html, "html_body": html,
+            "plain_body": html, "public": public, "attachments": [], "audit_id": None,
+        }  # fmt: skip
+
+    def audit(
+        self, record: Record, author: int, events: list[dict[str, Any]], custom: Any = None
+    ) -> dict[str, Any]:
+        """Note a change: the stamp moves, and the ticket comes back in the export."""
+        record.updated = record.generated = self.hour.at
+        audit = {
+            "id": self.number(), "ticket_id": record.id, "created_at": iso(self.hour.at), "author_id": author,
+            "metadata": {"system": {"client": "", "ip_address": "192.0.2.1"}, "custom": custom or {}},
+            "events": events, "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}},
+        }  # fmt: skip
+        for event in events:
+            event["audit_id"] = audit["id"]
+        record.audits.append(audit)
+        return audit
+
+    def change(self, number: int, author: int = AGENT, **fields: Any) -> None:
+        """A person changes a ticket."""
+        with self.lock:
+            record = self.tickets[number]
+            events = [{"id": self.number(), "type": "Change", "field_name": name} for name in fields]
+            for name, value in fields.items():
+                setattr(record, name, value)
+            self.audit(record, author, events)
+
+    def speak(self, number: int, author: int = AGENT, *, public: bool = True) -> None:
+        with self.lock:
+            record = self.tickets[number]
+            record.status = "open"
+            self.audit(record, author, [self.comment(author, "We are on it.", public=public)])
+
+    def notes(self, number: int) -> list[dict[str, Any]]:
+        record = self.tickets[number]
+        events = [event for audit in record.audits for event in audit["events"]]
+        return [e for e in events if e["type"] == "Comment" and e["author_id"] == OURS]
+
+    # The service
+
+    def take(self, request: Request) -> Fault:
+        self.hour.forward(self.pace)
+        self.calls[f"{request.method} {re.sub(r'[0-9]+', 'N', request.path)}"] += 1
+        if self.meddle:
+            self.meddle(request)
+        return super().take(request)
+
+    def handle(self, request: Request) -> Reply:
+        reply = self._answer(request)
+        date = format_datetime(self.hour.at, usegmt=True)
+        return Reply(reply.status, reply.body, {"Date": date, **reply.headers})
+
+    def _answer(self, request: Request) -> Reply:
+        if bad := violations(request):
+            self.violations += bad
+            return Reply(400, {"error": {"title": "Contract", "message": "; ".join(bad)}})
+        name, numbers = operation_of(request) or ("", ())
+        if name == "token":
+            return self._token(request)
+        scope = self._scope(request)
+        if scope is None:
+            if name == "me":
+                return Reply(200, {"user": {"id": None, "name": "Anonymous user", "role": "end-user"}})
+            return Reply(401, {"error": "Couldn't authenticate you"})
+        return self._limited(name) or self._do(name, numbers, request, scope)
+
+    def _do(self, name: str, numbers: tuple[int, ...], request: Request, scope: str) -> Reply:
+        wanted = "write" if request.method == "PUT" else "read"
+        forbidden = name == "export" and self.role != "admin"
+        if wanted not in scope.split() or forbidden:
+            return Reply(403, {"error": "Forbidden", "description": "You do not have access to this page."})
+        reply: Reply = getattr(self, f"_{name}")(request, *numbers)
+        now = self.hour.monotonic()
+        account = self.limits["account"]
+        headers = {
+            "X-Rate-Limit": str(account.total),
+            "ratelimit-limit": str(account.total),
+            "X-Rate-Limit-Remaining": str(account.total - account.used),
+            "ratelimit-reset": str(max(int(account.begun + 60 - now), 0)),
+        }
+        if name == "update":
+            headers["zendesk-rate-limit-tickets-update"] = self.limits["update"].header(now)
+        return Reply(reply.status, reply.body, {**headers, **reply.headers})
+
+    def _limited(self, name: str) -> Reply | None:
+        now = self.hour.monotonic()
+        for limit in ("account", name):
+            wait = self.limits[limit].take(now) if limit in self.limits else None
+            if wait is not None:
+                self.calls["429"] += 1
+                headers = {"Retry-After": str(wait), "Content-Type": "text/plain"}
+                if limit == "update":
+                    headers["zendesk-rate-limit-tickets-update"] = self.limits["update"].header(now)
+                return Reply(429, b"Rate limit exceeded", headers)
+        return None
+
+    def _token(self, request: Request) -> Reply:
+        body = request.json()
+        if (body["client_id"], body["client_secret"]) != (self.client, self.secret):
+            return Reply(401, {"error": "invalid_client", "error_description": "Client auth failed"})
+        token = f"tok-{self.number()}-canary"
+        self.tokens[token] = (self.hour.at + timedelta(seconds=self.lifetime), self.scope)
+        return Reply(
+            200,
+            {"access_token": token, "token_type": "bearer", "scope": self.scope, "expires_in": self.lifetime},
+        )
+
+    def _scope(self, request: Request) -> str | None:
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        if kind == "Basic":
+            plain = f"{self.email}/token:{self.api_token}"
+            return "read write" if base64.b64decode(value).decode() == plain else None
+        until, scope = self.tokens.get(value, (self.hour.at, ""))
+        return scope if self.hour.at < until else None
+
+    def _me(self, request: Request) -> Reply:
+        return Reply(200, {"user": self.users[OURS] | {"role": self.role, "role_type": None}})
+
+    def _users(self, request: Request) -> Reply:
+        found = [self.users[int(n)] for n in request.query["ids"].split(",") if int(n) in self.users]
+        return Reply(200, {"users": found})
+
+    def _groups(self, request: Request) -> Reply:
+        groups = [{"id": number, "name": name} for number, name in GROUPS.items()]
+        return Reply(200, {"groups": groups, "meta": {"has_more": False}})
+
+    def _people(self, records: list[Record]) -> list[dict[str, Any]]:
+        ids = {number for record in records for number in (record.requester, record.submitter)}
+        return [self.users[number] for number in sorted(ids)]
+
+    def _export(self, request: Request) -> Reply:
+        after = (int(request.query.get("start_time", 0)), -1)
+        if "start_time" in request.query and after[0] > (self.hour.at - LAG).timestamp():
+            return Reply(422, {"error": "StartTimeTooRecent", "description": "must be 60 s in the past"})
+        if "cursor" in request.query:
+            try:
+                after = tuple(json.loads(base64.b64decode(request.query["cursor"])))
+            except ValueError:
+                return Reply(400, {"error": "InvalidCursor", "description": "cursor is invalid"})
+        old = (r for r in self.tickets.values() if r.generated <= self.hour.at - LAG)
+        rows = sorted(((int(r.generated.timestamp()), r.id), r) for r in old)
+        kept = [row for row in rows if row[0] > after and row[1].status != "deleted"]
+        page = kept[: int(request.query["per_page"])]
+        last = page[-1][0] if page else after
+        cursor = base64.b64encode(json.dumps(last).encode()).decode()
+        records = [record for _, record in page]
+        body = {
+            "tickets": [record.shown(self.url) for record in records],
+            "users": self._people(records),
+            "after_cursor": cursor,
+            "after_url": f"https://elsewhere.example/api/v2/incremental/tickets/cursor?cursor={cursor}",
+            "before_cursor": None,
+            "end_of_stream": len(page) == len(kept),
+        }
+        return Reply(200, body)
+
+    def _list(self, request: Request) -> Reply:
+        after = request.query.get("page[after]", "")
+        if after and not re.fullmatch(r"id-\d+", after):
+            return Reply(400, {"error": "InvalidPaginationParameter", "description": "after"})
+        low = int(after[3:]) if after else 0
+        live = [r for r in self.tickets.values() if r.status != "deleted" and r.id > low]
+        kept = sorted(live, key=lambda r: r.id)
+        page = kept[: int(request.query["page[size]"])]
+        meta = {"has_more": len(page) < len(kept), "after_cursor": f"id-{page[-1].id}" if page else None}
+        shown = [record.shown(self.url) for record in page]
+        return Reply(200, {"tickets": shown, "users": self._people(page), "meta": meta})
+
+    def _show_many(self, request: Request) -> Reply:
+        ids = [int(number) for number in request.query["ids"].split(",")]
+        found = [self.tickets[n] for n in ids if n in self.tickets and self.tickets[n].status != "deleted"]
+        return Reply(200, {"tickets": [record.shown(self.url) for record in found], "count": len(found)})
+
+    def _ticket(self, request: Request, number: int) -> Reply:
+        record = self.tickets.get(number)
+        if record is None or record.status == "deleted":
+            return Reply(404, _NOT_FOUND)
+        return Reply(200, {"ticket": record.shown(self.url), "users": self._people([record])})
+
+    def _audits(self, request: Request, number: int) -> Reply:
+        record = self.tickets.get(number)
+        if record is None or record.status == "deleted":
+            return Reply(404, _NOT_FOUND)
+        size, start = int(request.query["page[size]"]), int(request.query.get("page[after]", "0"))
+        page = record.audits[start : start + size]
+        meta = {"has_more": start + size < len(record.audits), "after_cursor": str(start + size)}
+        return Reply(200, {"audits": page, "meta": meta, "links": {"next": "https://elsewhere.example/"}})
+
+    def _update(self, request: Request, number: int) -> Reply:
+        record, asked = self.tickets.get(number), request.json()["ticket"]
+        if record is None or record.status == "deleted":
+            return Reply(404, _NOT_FOUND)
+        if record.status == "closed":
+            details = {"status": [{"description": "Status: closed prevents ticket update"}]}
+            body = {"error": "RecordInvalid", "description": "Record validation errors", "details": details}
+            return Reply(422, body)
+        if asked.get("safe_update") and asked.get("updated_stamp") != iso(record.updated):
+            return Reply(409, {"error": "UpdateConflict", "description": "changed"})
+        self.writes.append(number)
+        kept = {name: value for name, value in asked.items() if name not in self.ignored}
+        audit = self._carry_out(record, kept)
+        headers = {}
+        if dropped := sorted(self.ignored & asked.keys()):
+            names = ", ".join(f'"ticket.{name}"' for name in dropped)
+            headers["X-Zendesk-API-Warn"] = (
+                '{:allowed_parameters=>{:controller=>"tickets", :action=>"update", '
+                f":unpermitted_keys=>[{names}], :invalid_values=>[]}}}}"
+            )
+        return Reply(200, {"ticket": record.shown(self.url), "audit": audit}, headers)
+
+    def _carry_out(self, record: Record, asked: dict[str, Any]) -> dict[str, Any]:
+        events: list[dict[str, Any]] = []
+        if "tags" in asked:
+            record.tags = sorted({tag.lower() for entry in asked["tags"] for tag in entry.split()})
+            events.append({"id": self.number(), "type": "Change", "field_name": "tags"})
+        if "group_id" in asked:
+            record.group = asked["group_id"]
+            events.append({"id": self.number(), "type": "Change", "field_name": "group_id"})
+        if "comment" in asked:
+            html = asked["comment"]["html_body"].encode()[:LIMIT].decode(errors="ignore")
+            html = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "EXPANDED", html)
+            events.append(self.comment(OURS, html, public=self.publishes or asked["comment"]["public"]))
+        return self.audit(record, OURS, events, asked.get("metadata"))
+
+    def _make_private(self, request: Request, ticket: int, comment: int) -> Reply:
+        for event in self.notes(ticket):
+            if event["id"] == comment:
+                event["public"] = False
+                return Reply(200, {})
+        return Reply(404, _NOT_FOUND)
