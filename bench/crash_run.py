@@ -150,7 +150,7 @@ class Run:
             self.passed[fate.point] += 1
         elif codes[0] == -signal.SIGALRM:
             self.passed["at a random time"] += 1
-        elif daemons > 1 and HELD in codes:
+        if daemons > 1 and HELD in codes:
             self.passed["second daemon refused"] += 1
         for code in codes:
             if code not in (0, 69, HELD, -signal.SIGKILL, -signal.SIGALRM):

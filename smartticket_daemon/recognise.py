@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from smartticket_daemon.domain import Batch, Key, Message, MessageRef, Unreadable
+from smartticket_daemon.domain import Batch, Key, Message, MessageRef, State, Unreadable
+from smartticket_daemon.errors import Overtaken, RejectedError
 from smartticket_daemon.ports import Connector, Journal, Known, ReportsState
 
 
@@ -60,15 +61,30 @@ class _Memory:
         """Ask the remote, at once, about every known message that a ref meets at another position."""
         if not isinstance(self._connector, ReportsState):
             return
-        doubtful: dict[Key, MessageRef] = {}
+        doubtful: dict[Key, Known] = {}
         for ref in refs:
             items = self._known.get((ref.ticket, ref.message), [])
             if all(item.ref.position != ref.position for item in items):
-                doubtful |= {item.key: item.ref for item in items}
+                doubtful |= {item.key: item for item in items}
         if doubtful:
-            states = self._connector.current(doubtful.values())
-            pairs = zip(doubtful, states, strict=True)
-            self._gone = {key for key, state in pairs if not state.exists}
+            states = self._connector.current([item.ref for item in doubtful.values()])
+            pairs = zip(doubtful.values(), states, strict=True)
+            left = [item for item, state in pairs if not state.exists]
+            self._gone = {item.key for item in left if not self._is_where_we_moved_it(item)}
+
+    def _is_where_we_moved_it(self, item: Known) -> bool:
+        """Our own move may be what emptied its position, if we never got to note where it went."""
+        if item.state not in (State.PENDING, State.SENDING):
+            return False
+        try:
+            receipt = self._connector.applied(item.ref, item.key)
+        except (Overtaken, RejectedError):
+            return False
+        if receipt is None or receipt.position in (None, item.ref.position):
+            return False
+        self.moved[item.key] = receipt.position
+        self._places.add((_identity(item.ref, item.duplicate), receipt.position))
+        return True
 
     def admit(self, ref: MessageRef) -> int | None:
         """0 for a new message, n for a further delivery beside n others, None for one that we know."""

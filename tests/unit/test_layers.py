@@ -43,7 +43,7 @@ ARROWS = {
     "backoff": ("errors",),
     # What happens to a message
     "judge": ("domain", "errors", "ports", "filters", "policy", "replies"),
-    "recognise": ("domain", "ports"),
+    "recognise": ("domain", "errors", "ports"),
     "pipeline": (*CORE, "backoff", "judge", "recognise"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from smartticket_daemon.domain import Batch, Cursor, MessageRef, Unreadable
+from smartticket_daemon.errors import TransientError
 from smartticket_daemon.pipeline import ingest
 from smartticket_daemon.polling import poll
 from smartticket_daemon.recognise import recognise
@@ -69,6 +70,19 @@ def test_a_message_that_comes_back_before_it_was_delivered_is_found_at_its_new_p
     (record,) = desk.journal.find(ticket)
     assert record.ref.position == desk.remote.position(desk.remote.arrivals[-1])
     assert (desk.ledger(), desk.notes(ticket)) == ({"seen": 1, "applied": 1}, 1)
+
+
+def test_a_message_that_we_moved_without_noting_it_is_not_taken_for_gone(desk: Desk) -> None:
+    """Its answer was lost after the move; then a second copy arrives where it lay."""
+    ticket = desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("note", TransientError("the line broke"), after=True)
+    poll(desk.source())
+    desk.remote.deliver_again(ticket)
+    ingest(desk.source())
+    assert desk.reasons() == {"duplicate": 1}
+    desk.clock.forward(minutes=5)
+    poll(desk.source())
+    assert (desk.ledger(), desk.notes(ticket)) == ({"seen": 2, "applied": 1, "skipped": 1}, 1)
 
 
 def test_a_renumbered_mailbox_with_two_copies_counts_nothing_again(desk: Desk) -> None:
