@@ -13,6 +13,7 @@ _PORTS = {"https": 443, "http": 80}
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
+_BRACKETS = re.compile(r"\[[0-9a-fA-F:.]+\](?::\d+)?", re.ASCII)
 _VISIBLE = re.compile(r"[!-\[\]-~]+", re.ASCII)
 """Visible ASCII without the backslash, which some parsers take for a slash."""
 
@@ -61,10 +62,11 @@ class Base:
 
     def resolve(self, link: str, at: str) -> str:
         """Where a link in the answer of `at` leads; raises ConfigurationError when it leaves this base."""
-        if not _VISIBLE.fullmatch(link):
-            raise ConfigurationError(f"{self.host}: the server sent a malformed link")
-        target = urljoin(at, link)
-        if not self.holds(target):
+        try:
+            target = urljoin(at, link)
+        except ValueError:
+            target = ""
+        if not _VISIBLE.fullmatch(link) or not self.holds(target):
             raise ConfigurationError(
                 f"{self.host}: the server points to another place; nothing was sent there. Correct url"
             )
@@ -108,8 +110,8 @@ def _host(parts: SplitResult) -> str:
     if "%" in parts.netloc:
         raise ValueError("the host in url must not be percent-encoded")
     host = parts.hostname or ""
-    if parts.netloc.startswith("["):
-        return _six(host)
+    if "[" in parts.netloc:
+        return _six(host, parts.netloc)
     if not _NAME.fullmatch(host) or len(host) > 253:
         raise ValueError("the host in url is not a host name")
     last = host.rpartition(".")[2]
@@ -121,11 +123,14 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-def _six(host: str) -> str:
+def _six(host: str, netloc: str) -> str:
     try:
-        return str(ipaddress.IPv6Address(host))
+        address = str(ipaddress.IPv6Address(host))
     except ValueError:
-        raise ValueError("the host in url is not an IPv6 address") from None
+        address = ""
+    if not address or not _BRACKETS.fullmatch(netloc):
+        raise ValueError("the host in url is not an IPv6 address")
+    return address
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,177 @@
+"""The share of the limits is kept in every minute, by all who share the account, and nobody sleeps for it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartticket_daemon.errors import RateLimited
+from smartticket_daemon.http.budget import LONGEST, WINDOW, Budget, budget_of
+from smartticket_daemon.http.limits import ACCOUNT, Announced, Limit
+
+
+def told(total: int | None = None, left: int | None = None, resets: float | None = None, name: str = ACCOUNT):
+    return Announced({name: Limit(total, left, resets)})
+
+
+def waited(budget: Budget, now: float, share: float = 1.0, endpoint: str = ACCOUNT) -> float:
+    with pytest.raises(RateLimited) as caught:
+        budget.take(now, share, endpoint)
+    assert caught.value.retry_after is not None
+    return caught.value.retry_after
+
+
+def asked_to_wait(budget: Budget, now: float, share: float) -> float:
+    """Seconds until a request is allowed; 0 when it was, and is counted."""
+    try:
+        budget.take(now, share)
+    except RateLimited as error:
+        return error.retry_after or 0.0
+    return 0.0
+
+
+def test_without_a_known_limit_requests_go_out() -> None:
+    budget = Budget()
+    for _ in range(500):
+        budget.take(0.0, 0.5)
+
+
+def test_the_share_is_kept_and_the_wait_is_exact() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=10))
+    for second in range(5):
+        budget.take(float(second), 0.5)
+    assert waited(budget, 5.0, 0.5) == WINDOW - 5
+    budget.take(WINDOW, 0.5)
+    assert waited(budget, WINDOW, 0.5) == 1.0
+
+
+def test_a_tiny_share_still_moves() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=10))
+    budget.take(0.0, 0.01)
+    assert waited(budget, 1.0, 0.01) == WINDOW - 1
+
+
+@given(
+    st.lists(st.floats(0, 8), min_size=50, max_size=400),
+    st.integers(1, 60),
+    st.sampled_from([0.1, 0.25, 0.5, 0.9, 1.0]),
+)
+def test_no_minute_ever_holds_more_than_the_share(gaps: list[float], total: int, share: float) -> None:
+    budget, now, sent = Budget(), 0.0, list[float]()
+    budget.learn(now, told(total=total))
+    for gap in gaps:
+        now += gap
+        if wait := asked_to_wait(budget, now, share):
+            now += wait + 1e-6
+            assert not asked_to_wait(budget, now, share)
+        sent.append(now)
+    ours = max(int(total * share), 1)
+    assert all(later - sent[i] >= WINDOW - 1e-3 for i, later in enumerate(sent[ours:]))
+
+
+def test_an_hour_of_work_uses_the_share_within_two_percent() -> None:
+    budget, now, sent = Budget(), 0.0, 0
+    budget.learn(now, told(total=100))
+    while now < 3600:
+        wait = asked_to_wait(budget, now, 0.5)
+        now += wait
+        sent += not wait
+    assert 0.98 * 3000 <= sent <= 1.02 * 3000
+
+
+def test_a_limit_of_an_endpoint_holds_up_that_endpoint_alone() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=2, name="update"), "update")
+    budget.take(0.0, 1.0, "update")
+    budget.take(0.0, 1.0, "update")
+    assert waited(budget, 0.0, 1.0, "update") == WINDOW
+    budget.take(0.0, 1.0)
+
+
+def test_requests_of_an_endpoint_count_for_the_account_once() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=3))
+    for name in ("update", "", "update"):
+        budget.take(0.0, 1.0, name)
+    assert waited(budget, 0.0) == WINDOW
+
+
+def test_a_request_that_is_refused_here_is_not_counted() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=1, name="update"), "update")
+    budget.learn(0.0, told(total=2))
+    budget.take(0.0, 1.0, "update")
+    for _ in range(5):
+        waited(budget, 0.0, 1.0, "update")
+    budget.take(0.0, 1.0)
+
+
+def test_credits_count_as_so_many_requests() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=10))
+    budget.take(0.0, 1.0, cost=5)
+    budget.learn(0.0, Announced({}, used=8), cost=5)
+    budget.take(0.0, 1.0, cost=2)
+    assert waited(budget, 0.0) == WINDOW
+
+
+def test_a_cost_above_the_whole_share_goes_out_when_nothing_else_did() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=4))
+    budget.take(0.0, 0.5, cost=5)
+    with pytest.raises(RateLimited):
+        budget.take(1.0, 0.5, cost=5)
+    budget.take(WINDOW, 0.5, cost=5)
+
+
+def test_nothing_left_means_waiting_for_the_announced_reset() -> None:
+    budget = Budget()
+    budget.learn(100.0, told(total=700, left=0, resets=42))
+    assert waited(budget, 101.0) == 41.0
+    budget.take(142.0, 1.0)
+
+
+def test_a_block_ends_when_it_was_said_to() -> None:
+    budget = Budget()
+    budget.block(0.0, 300, [ACCOUNT])
+    budget.block(0.0, 10, [ACCOUNT])
+    assert waited(budget, 299.0) == 1.0
+    budget.take(300.0, 1.0)
+
+
+def test_an_absurd_wait_is_capped() -> None:
+    budget = Budget()
+    budget.block(0.0, 1e12, ["update"])
+    assert waited(budget, 0.0, 1.0, "update") == LONGEST
+    budget.take(0.0, 1.0)
+
+
+def test_all_on_one_account_share_one_budget() -> None:
+    assert budget_of("https://a.example", "x") is budget_of("https://a.example", "x")
+    assert budget_of("https://a.example", "x") is not budget_of("https://b.example", "x")
+    assert budget_of("https://a.example", "x") is not budget_of("https://a.example", "y")
+
+
+def test_many_threads_take_no_more_than_there_is() -> None:
+    budget, taken = Budget(), list[int]()
+    budget.learn(0.0, told(total=100))
+
+    def work() -> None:
+        for _ in range(50):
+            try:
+                budget.take(0.0, 1.0)
+                taken.append(1)
+            except RateLimited:
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 100
