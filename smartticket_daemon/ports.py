@@ -238,6 +238,16 @@ class Journal(Protocol):
         """Records whose key begins with `text` or whose ticket or message is `text`."""
         ...
 
+    def delivered(
+        self, source: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Record]:
+        """What was changed at the remote and stands (receipts), oldest first, settled in [since, until)."""
+        ...
+
+    def undone(self, key: Key, now: datetime) -> bool:
+        """Its remote change was taken back: `skipped`, reason `undone`. False: there was none."""
+        ...
+
     def ledger(self) -> dict[str, dict[str, int]]:
         """Per source the counts of LEDGER_WORDS (`sending` counts as pending)."""
         ...

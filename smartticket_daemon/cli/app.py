@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from smartticket_daemon import __version__
-from smartticket_daemon.cli import config, demo, predict, quarantine, run, status, train
+from smartticket_daemon.cli import config, demo, predict, quarantine, run, status, train, undo
 
 app = typer.Typer(
     name="smartticket",
@@ -39,6 +39,8 @@ app.command("check")(config.check)
 app.command("predict")(predict.predict)
 app.command("explain")(status.explain)
 app.command("status")(status.status)
+app.command("undo")(undo.undo)
+app.command("reconcile")(undo.reconcile)
 app.command("train")(train.train)
 app.command("evaluate")(train.evaluate)
 app.command("demo")(demo.demo)

@@ -114,6 +114,18 @@ class SqlJournal(Journal):
         with self._store.reading() as connection:
             return views.find(connection, text)
 
+    def delivered(
+        self, source: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Record]:
+        """See `Journal.delivered`."""
+        with self._store.reading() as connection:
+            return views.delivered(connection, source, since, until)
+
+    def undone(self, key: Key, now: datetime) -> bool:
+        """See `Journal.undone`."""
+        with self._store.writing() as connection:
+            return work.undone(connection, key, now)
+
     def ledger(self) -> dict[str, dict[str, int]]:
         """See `Journal.ledger`."""
         with self._store.reading() as connection:

@@ -7,12 +7,12 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, null, or_, select
 
 from smartticket_daemon.domain import State
 from smartticket_daemon.journal.rows import quarantined_from, record_from
 from smartticket_daemon.journal.schema import message, source
-from smartticket_daemon.journal.work import is_due
+from smartticket_daemon.journal.work import DELIVERED, is_due
 from smartticket_daemon.ports import LEDGER_WORDS, Health, Quarantined, Record
 
 
@@ -62,6 +62,20 @@ def find(connection: Connection, text: str) -> list[Record]:
     wanted = or_(message.c.key.startswith(text, autoescape=True), *columns)
     rows = connection.execute(select(message).where(wanted).order_by(message.c.id))
     return [record_from(row) for row in rows]
+
+
+def delivered(
+    connection: Connection, name: str | None, since: datetime | None, until: datetime | None
+) -> list[Record]:
+    """Settled with a receipt, in the order of their settling."""
+    query = select(message).where(message.c.state.in_(DELIVERED), message.c.receipt.is_not(null()))
+    if name is not None:
+        query = query.where(message.c.source == name)
+    if since is not None:
+        query = query.where(message.c.updated >= since)
+    if until is not None:
+        query = query.where(message.c.updated < until)
+    return [record_from(row) for row in connection.execute(query.order_by(message.c.updated, message.c.id))]
 
 
 def due(connection: Connection, name: str, now: datetime) -> int:

@@ -23,6 +23,10 @@ _SENDING = message.c.state == State.SENDING.value
 _QUARANTINED = message.c.state == State.QUARANTINED.value
 
 
+DELIVERED = (State.APPLIED.value, State.ABSTAINED.value)
+"""States in which a change of ours may stand at the remote."""
+
+
 def is_due(now: datetime) -> ColumnElement[bool]:
     """Pending, and not waiting for a later moment."""
     return _PENDING & or_(message.c.not_before.is_(None), message.c.not_before <= now)
@@ -129,3 +133,9 @@ _AFRESH: dict[str, Any] = {"attempts": 0, "not_before": null(), "doubtful": True
 def drop(connection: Connection, key: Key, now: datetime) -> bool:
     """Given up by the operator."""
     return _change(connection, key, _QUARANTINED, now, plan=null(), **_skipped("dropped"))
+
+
+def undone(connection: Connection, key: Key, now: datetime) -> bool:
+    """Taken back at the remote; the receipt goes with it."""
+    stands = message.c.state.in_(DELIVERED) & message.c.receipt.is_not(null())
+    return _change(connection, key, stands, now, receipt=null(), note_id=null(), **_skipped("undone"))

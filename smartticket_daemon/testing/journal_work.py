@@ -96,6 +96,29 @@ class WorkContract:
         assert found.ref.position == RECEIPT.position
         assert counts(journal) == {"seen": 1, state: 1}
 
+    def test_what_was_delivered_can_be_undone_once(self, journal: Journal) -> None:
+        for name in "12":
+            record(journal, entry(name))
+            claim(journal)
+            journal.complete({entry(name).ref.key: RECEIPT}, after(int(name)))
+        first, second = journal.delivered()
+        assert [r.ref.ticket for r in (first, second)] == ["1", "2"]
+        assert journal.delivered(since=after(2)) == [second]
+        assert journal.delivered(until=after(2)) == [first]
+        assert journal.delivered("another") == []
+        assert journal.undone(first.key, after(5))
+        assert not journal.undone(first.key, after(6))
+        assert journal.delivered() == [second]
+        (found,) = journal.find("1")
+        assert (found.state, found.decision.reason, found.receipt) == (State.SKIPPED, "undone", None)
+        assert counts(journal) == {"seen": 2, "applied": 1, "skipped": 1}
+
+    def test_what_was_never_delivered_cannot_be_undone(self, journal: Journal) -> None:
+        record(journal, entry("1"))
+        assert journal.delivered() == []
+        assert not journal.undone(entry("1").ref.key, NOW)
+        assert counts(journal) == {"seen": 1, "pending": 1}
+
     def test_a_receipt_without_a_position_leaves_it(self, journal: Journal) -> None:
         work = entry("1")
         record(journal, work)
