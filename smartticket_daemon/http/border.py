@@ -111,13 +111,13 @@ def _network(error: BaseException) -> str:
     causes = _causes(error)
     if any(isinstance(c, ssl.SSLError | requests.exceptions.SSLError) for c in causes):
         return "no TLS connection"
-    if any(isinstance(c, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) for c in causes):
-        return "no answer in time"
     if any(isinstance(c, socket.gaierror | urllib3.exceptions.NameResolutionError) for c in causes):
         return "the host name has no address"
     numbers = (c.errno for c in causes if isinstance(c, OSError) and isinstance(c.errno, int))
-    number = next(numbers, None)
-    return os.strerror(number).lower() if number else "the connection broke"
+    if number := next(numbers, None):
+        return os.strerror(number).lower()
+    timeouts = TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError
+    return "no answer in time" if any(isinstance(c, timeouts) for c in causes) else "the connection broke"
 
 
 def judge(answer: Answer, now: datetime) -> None:
