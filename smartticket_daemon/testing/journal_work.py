@@ -102,7 +102,7 @@ class WorkContract:
             claim(journal)
             journal.complete({entry(name).ref.key: RECEIPT}, after(int(name)))
         first, second = journal.delivered()
-        assert [r.ref.ticket for r in (first, second)] == ["1", "2"]
+        assert [r.ref.message for r in (first, second)] == ["1", "2"]
         assert journal.delivered(since=after(2)) == [second]
         assert journal.delivered(until=after(2)) == [first]
         assert journal.delivered("another") == []
