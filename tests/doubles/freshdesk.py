@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,6 +35,7 @@ class FreshdeskDouble(Server):
     `lag` hides changes from the list for so many seconds, `inclusive` says how `updated_since` is meant,
     `ignores` are fields that an update drops silently, `longest_tag` cuts tags, `required` makes every
     update fail for a field that was not sent, `publishes` makes notes public whatever was asked,
+    `accepted` counts the requests that were carried out, by method,
     `forbidden` are paths answered with 403, `before` and `after` are told of each request in turn.
     """
 
@@ -55,6 +57,7 @@ class FreshdeskDouble(Server):
         self.public = 0
         self.credits = 0
         self.throttled = 0
+        self.accepted: Counter[str] = Counter()
         self._spent: dict[tuple[str, int], int] = {}
 
     def handle(self, request: Request) -> Reply:
@@ -66,6 +69,7 @@ class FreshdeskDouble(Server):
         cost = self._cost(request)
         if reply := self._refusal(request, cost):
             return self._counted(reply, cost)
+        self.accepted[request.method] += 1
         reply = self._answer(request, body)
         self.after(request)
         return self._counted(reply, cost)

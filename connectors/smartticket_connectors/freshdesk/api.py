@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from smartticket_connectors.freshdesk.settings import FreshdeskSettings
-from smartticket_daemon.errors import RejectedError
+from smartticket_daemon.errors import RejectedError, Unreachable
 from smartticket_daemon.http import Answer, Refused, Session
 from smartticket_daemon.source_settings import read_secret
 
@@ -84,9 +84,14 @@ class Api:
         return self.session.get(f"{_ROOT}/tickets", params, cost=1 + 2 * len(include)).items()
 
     def ticket(self, number: int, include: Sequence[str] = ()) -> dict[str, Any]:
-        """One ticket. Raises NotFound."""
+        """One ticket. Raises NotFound, and Unreachable when the answer is not this ticket."""
         params = {"include": ",".join(include)} if include else None
-        return self.session.get(f"{_ROOT}/tickets/{number:d}", params, cost=1 + len(include)).json()
+        answer = self.session.get(f"{_ROOT}/tickets/{number:d}", params, cost=1 + len(include))
+        ticket = answer.json()
+        if ticket.get("id") != number or not isinstance(ticket.get("tags"), list):
+            # What is missing here would be taken for empty, and written back so.
+            raise Unreachable(f"{answer.where}: the answer is not what the service sends; look at url")
+        return ticket
 
     def conversations(self, number: int) -> Iterator[Any]:
         """All notes and replies of a ticket, oldest first."""

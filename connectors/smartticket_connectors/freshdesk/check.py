@@ -54,10 +54,8 @@ def _sign_in(api: Api, settings: FreshdeskSettings) -> Iterator[Finding]:
         yield Finding(True, f"the agent sees {scope}")
     limit = announced(answer.headers).limits.get(ACCOUNT)
     if limit and limit.total:
-        share = f"{settings.budget:.0%}".replace("%", " %")
-        yield Finding(
-            True, f"the account allows {limit.total} requests in a period; we use up to {share} of it"
-        )
+        share = f"{settings.budget * 100:.0f} %"
+        yield Finding(True, f"the account allows {limit.total} requests a minute; we use up to {share}")
     else:
         yield Finding(True, "the account does not say how many requests it allows")
 

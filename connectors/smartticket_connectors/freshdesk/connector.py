@@ -91,7 +91,8 @@ class FreshdeskConnector:
         newest = self._api.tickets(BEGINNING, 1, 1, newest=True) if self.settings.start == "now" else []
         if not newest:
             return Mark()
-        return Mark(fields.moment(newest[0].get("created_at")), fields.ticket_number(newest[0]))
+        number = fields.ticket_number(newest[0])
+        return Mark(fields.updated(newest[0]), number)
 
     def _remember(self, numbers: Iterable[int]) -> None:
         """Where replies are triaged too, each change counts, so nothing is remembered."""

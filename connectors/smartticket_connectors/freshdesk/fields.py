@@ -38,6 +38,14 @@ def moment(value: Any) -> datetime:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def updated(ticket: Mapping[str, Any]) -> datetime:
+    """When a ticket last changed; without it the answer is not the service's, which raises Unreachable."""
+    try:
+        return moment(ticket.get("updated_at"))
+    except ValueError:
+        raise Unreachable("the list of tickets is not what the service sends; look at url") from None
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """A list of texts; both null and [] are none."""
     return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()

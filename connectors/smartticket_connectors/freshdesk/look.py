@@ -46,26 +46,26 @@ class Looker:
 
     def find(self, ref: MessageRef, key: Key) -> Look:
         """The ticket with its whole thread. Raises Overtaken("deleted"), RejectedError when out of reach."""
-        number = ticket_of(ref)
+        number, me = ticket_of(ref), self._staff.me
         ticket = self._ticket(number, ("conversations",))
         said = ticket.get("conversations")
         said = said if isinstance(said, list) else []
         if len(said) >= EMBEDDED:
             said = list(self._api.conversations(number))
-        return self.look(number, ticket, tuple(said), ours(said, self._staff.me, key))
+            ticket = self._ticket(number)  # its tags are to be as fresh as they can be
+        return self._look(number, ticket, tuple(said), ours(said, me, key))
 
     def again(self, number: int) -> Look:
         """The ticket alone, read afresh."""
-        return self.look(number, self._ticket(number))
+        return self._look(number, self._ticket(number))
 
-    def look(
+    def _look(
         self,
         number: int,
         ticket: Mapping[str, Any],
         conversations: tuple[Any, ...] = (),
         own: Record | None = None,
     ) -> Look:
-        """An answer as a value."""
         categories = fields.categories(ticket, self._field)
         group = fields.number(ticket.get("group_id"))
         return Look(number, ticket, categories, group, conversations, own)

@@ -47,9 +47,10 @@ class Record:
     def of(cls, conversation: Mapping[str, Any]) -> Record | None:
         """The record in a note that is there; None when it holds none."""
         forms = (str(conversation.get(name)) for name in ("body", "body_text"))
-        match = next(filter(None, map(_RECORD.search, forms)), None)
-        if match is None:
+        found = next(filter(None, (list(_RECORD.finditer(form)) for form in forms)), None)
+        if not found:
             return None
+        match = found[-1]  # whatever the reply itself quotes stands before
         words = [word.partition("=")[::2] for word in match[2].split()]
         named = {name: unquote(value) for name, value in words}
         return cls(

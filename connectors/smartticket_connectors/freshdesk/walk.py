@@ -15,7 +15,7 @@ from typing import Any
 
 from smartticket_connectors.freshdesk import fields
 from smartticket_connectors.freshdesk.api import LAST_PAGE, Api
-from smartticket_daemon.errors import ConfigurationError, Unreachable
+from smartticket_daemon.errors import ConfigurationError
 
 _SECOND = timedelta(seconds=1)
 
@@ -78,15 +78,8 @@ class Walk:
         """One page; Unreachable when it is not what the service sends."""
         include = EVERYTHING if self.whole else ()
         tickets = self._api.tickets(since, number, self._size, include)
-        items = [Item(fields.ticket_number(t), _updated(t), t, self.whole) for t in tickets]
+        items = [Item(fields.ticket_number(t), fields.updated(t), t, self.whole) for t in tickets]
         return Page(sorted(items, key=lambda item: (item.updated, item.number)), since, number)
-
-
-def _updated(ticket: dict[str, Any]) -> datetime:
-    try:
-        return fields.moment(ticket.get("updated_at"))
-    except ValueError:
-        raise Unreachable("the list of tickets is not what the service sends; look at url") from None
 
 
 def _onwards(page: Page) -> datetime | None:

@@ -64,43 +64,38 @@ class Writer:
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
         self._refuse_stopped()
+        route = self._groups.needed(triage.route) if triage.route else None
         look = self._looker.find(ref, key)
         if look.own:
             self._insist_private(look.own.id, private=look.own.private)
         refuse_finished(look, ref.message)
         refuse_decided(look, triage.tags, alone=self._field is not None)
         try:
-            return self._write(look, triage, key)
+            return self._write(look, triage, route, key)
         except NotFound:
             raise Overtaken("deleted") from None
 
-    def _write(self, look: Look, triage: Triage, key: Key) -> Receipt:
-        update = self._planned(look, triage)
-        change = self._change(look, update)
-        if change:
-            self._expect(self._api.update(look.number, change), update)
-        done = self._half_done(look, triage) or update
+    def _write(self, look: Look, triage: Triage, route: int | None, key: Key) -> Receipt:
+        update = self._planned(look, triage, route)
+        self._update(look, update)
+        done = self._half_done(look, triage, route) or update
         note = look.own.id if look.own else self._note(look.number, triage.note, key, done)
-        if update.tags:
-            self._keep(look.number, update.tags)
+        lost = self._keep(look.number, update.tags)
         return Receipt(
-            tags=done.tags,
+            tags=tuple(tag for tag in done.tags if tag not in lost),
             route=done.route,
             route_before=done.before,
             note_id=str(note) if note and triage.note else None,
         )
 
-    def _planned(self, look: Look, triage: Triage) -> _Update:
-        """Tags that are not there yet, and the group where nobody has chosen one."""
+    def _planned(self, look: Look, triage: Triage, route: int | None) -> _Update:
+        """Tags that are not there yet, and the group where nobody has chosen another."""
         missing = look.missing(triage.tags)
-        route = self._groups.needed(triage.route) if triage.route else None
         free = look.group is None or self._is_intake(look.group)
-        if look.group == route or route is None:
-            if not free and route is None and not self._is_our_group(look):
-                raise Overtaken("human_decided")
-            return _Update(missing)
-        if not free:
+        if not free and look.group != route and not self._is_our_group(look):
             raise Overtaken("human_decided")
+        if not free or route is None:
+            return _Update(missing)
         return _Update(missing, triage.route, route, self._groups.name(look.group))
 
     def _is_intake(self, group: int) -> bool:
@@ -110,51 +105,56 @@ class Writer:
     def _is_our_group(self, look: Look) -> bool:
         return bool(look.own and look.own.group and self._groups.number(look.own.group) == look.group)
 
-    def _half_done(self, look: Look, triage: Triage) -> _Update | None:
+    def _half_done(self, look: Look, triage: Triage, route: int | None) -> _Update | None:
         """The update of an earlier attempt that was cut off before its note: all as planned, note missing.
 
         Without a group this cannot be told from a person who set the same tag, whose it then remains.
         """
-        route = self._groups.number(triage.route) if triage.route else None
         if route is None or look.group != route or look.missing(triage.tags) or look.own:
             return None
         return _Update(tuple(tag for tag in triage.tags if "__" in tag), triage.route, route)
 
-    def _change(self, look: Look, update: _Update) -> dict[str, Any]:
+    def _update(self, look: Look, update: _Update) -> None:
         change = self._categories((*look.categories, *update.tags)) if update.tags else {}
-        return change | ({"group_id": update.group} if update.group else {})
+        change |= {"group_id": update.group} if update.group else {}
+        if change:
+            self._expect(look, update, self._api.update(look.number, change))
 
     def _categories(self, values: tuple[str, ...]) -> dict[str, Any]:
         if self._field is None:
             return {"tags": list(values)}
         return {"custom_fields": {self._field: ", ".join(values) or None}}
 
-    def _expect(self, answer: Mapping[str, Any], update: _Update) -> None:
+    def _expect(self, look: Look, update: _Update, answer: Mapping[str, Any]) -> None:
         """The service must have kept what it was given: it cuts long tags and drops fields silently."""
         there = {tag.casefold() for tag in fields.categories(answer, self._field)}
+        strange = there - {tag.casefold() for tag in look.categories}
         for tag in update.tags:
-            cut = [t for t in there if t and tag.casefold().startswith(t) and t != tag.casefold()]
-            if tag.casefold() not in there and cut:
+            if tag.casefold() in there:
+                continue
+            if any(tag.casefold().startswith(other) for other in strange):
                 raise ConfigurationError(
-                    f"Freshdesk cuts the tag {tag} short; give its category a shorter tag"
+                    f"Freshdesk cuts the tag {tag} short; give its category a shorter one"
                 )
-            if tag.casefold() not in there:
-                raise TransientError(
-                    f"Freshdesk took the update and did not keep {self._field or 'the tags'}"
-                )
+            raise TransientError(f"Freshdesk took the update and did not keep {self._field or 'the tags'}")
         if update.group and fields.number(answer.get("group_id")) != update.group:
             raise TransientError("Freshdesk took the update and did not keep the group")
 
-    def _keep(self, number: int, tags: tuple[str, ...]) -> None:
-        """Repair, once, where a page that an agent had open has replaced our tags with what it knew."""
-        look = self._looker.again(number)
-        missing = look.missing(tags)
+    def _keep(self, number: int, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Repair, once, where a page that an agent had open has replaced our tags with what it knew.
+
+        Returns the tags that are lost because the agent has set another category.
+        """
+        missing = (look := self._looker.again(number)).missing(tags) if tags else ()
         if not missing:
-            return
-        refuse_decided(look, tags, alone=self._field is not None)
+            return ()
+        try:
+            refuse_decided(look, tags, alone=self._field is not None)
+        except Overtaken:
+            return missing
         log.info("tags_repaired", source=self._name, ticket=number)
-        update = _Update(missing)
-        self._expect(self._api.update(number, self._change(look, update)), update)
+        self._update(look, _Update(missing))
+        return ()
 
     def _note(self, number: int, note: Note | None, key: Key, done: _Update) -> int | None:
         if note is None:
