@@ -32,7 +32,7 @@ def invalid(field: str, message: str, code: str) -> Reply:
 class FreshdeskDouble(Server):
     """`limits` are calls a minute in all, of updates and of lists; None is no limit.
 
-    `lag` hides changes from the list for so many seconds, `inclusive` says how `updated_since` is meant,
+    `lag` says for how many seconds the list hides a ticket's change, `inclusive` how `updated_since` is meant,
     `ignores` are fields that an update drops silently, `longest_tag` cuts tags, `required` makes every
     update fail for a field that was not sent, `publishes` makes notes public whatever was asked,
     `accepted` counts the requests that were carried out, by method,
@@ -44,7 +44,7 @@ class FreshdeskDouble(Server):
         self.account = Account(self.lock, now)
         self.key = KEY
         self.limits: dict[str, int | None] = {"": None, "update": None, "list": None}
-        self.lag = 0.0
+        self.lag: Callable[[Ticket], float] = lambda ticket: 0.0
         self.inclusive = True
         self.ignores: set[str] = set()
         self.longest_tag = 32
@@ -179,7 +179,7 @@ class FreshdeskDouble(Server):
         now = self.account.now()
         if ticket.spam or ticket.deleted or ticket.id < 0:
             return False
-        if ticket.updated > now - timedelta(seconds=self.lag):
+        if ticket.updated > now - timedelta(seconds=self.lag(ticket)):
             return False
         if since is None:
             return ticket.created > now - timedelta(days=30)

@@ -375,7 +375,7 @@ def test_undo_keeps_what_a_person_changed_since(bench: Bench) -> None:
 
 def test_undo_puts_an_intake_group_back(bench: Bench) -> None:
     bench.account.groups[67_000_000_012] = "New & unsorted"
-    connector, ref = bench.one(intake_groups=["New & unsorted"])
+    connector, ref = bench.one(default_groups=["New & unsorted"])
     bench.account.agent_routes(ref.ticket, "New & unsorted")
     receipt = connector.apply(ref, PLAN, ref.key)
     assert connector.applied(ref, ref.key) == receipt

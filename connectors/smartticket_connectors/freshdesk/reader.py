@@ -138,7 +138,7 @@ class Reader:
     def group(self, ticket: Mapping[str, Any]) -> str | None:
         """The group somebody chose; the groups where rules put new tickets are no choice."""
         name = self._groups.name(fields.number(ticket.get("group_id")))
-        return None if name in self._settings.intake_groups else name
+        return None if name in self._settings.default_groups else name
 
 
 def _open(ticket: Mapping[str, Any]) -> bool:

@@ -20,6 +20,6 @@ class FreshdeskSettings(HelpdeskSettings):
         pattern=r"^cf_[a-z0-9_]+$",
         description="write this custom field instead of tags, as cf_triage",
     )
-    intake_groups: tuple[str, ...] = Field(
+    default_groups: tuple[str, ...] = Field(
         default=(), description="groups that rules give to new tickets: nobody has decided on these yet"
     )

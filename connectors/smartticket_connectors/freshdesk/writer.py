@@ -99,7 +99,7 @@ class Writer:
         return _Update(missing, triage.route, route, self._groups.name(look.group))
 
     def _is_intake(self, group: int) -> bool:
-        chosen = self._settings.intake_groups
+        chosen = self._settings.default_groups
         return bool(chosen) and self._groups.name(group) in chosen
 
     def _is_our_group(self, look: Look) -> bool:
