@@ -11,7 +11,7 @@ LONGEST = 60_000
 """Bytes; Zendesk cuts silently at 64 kB."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-_PLACEHOLDER = re.compile(r"\{(?=[{%])")
+_PLACEHOLDER = re.compile(r"\{(?=\s*[{%])")
 _BREAKS = re.compile(r"\n{2,}")
 _CUT = " […]"
 
