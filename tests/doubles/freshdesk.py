@@ -32,7 +32,7 @@ def invalid(field: str, message: str, code: str) -> Reply:
 class FreshdeskDouble(Server):
     """`limits` are calls a minute in all, of updates and of lists; None is no limit.
 
-    `lag` says for how many seconds the list hides a ticket's change, `inclusive` how `updated_since` is meant,
+    `lag` says for how many seconds the list hides a ticket's change, `inclusive` what `updated_since` means,
     `ignores` are fields that an update drops silently, `longest_tag` cuts tags, `required` makes every
     update fail for a field that was not sent, `publishes` makes notes public whatever was asked,
     `accepted` counts the requests that were carried out, by method,

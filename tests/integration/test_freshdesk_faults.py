@@ -137,6 +137,25 @@ def test_a_write_whose_answer_is_lost_is_not_repeated(bench: Bench, method: str,
     assert Counter(r.method for r in bench.requests(0, *WRITES)) == {"PUT": 1, "POST": 1}
 
 
+@pytest.mark.parametrize("fault", [Fault(refused=True), Fault(lost=True)], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(1, 5))
+@pytest.mark.parametrize("mode", ["suggest", "tag", "abstain"])
+def test_broken_off_at_any_step_it_is_finished_once(bench: Bench, mode: str, step: int, fault: Fault) -> None:
+    plan = {"suggest": PLAN, "tag": replace(PLAN, note=None), "abstain": Triage(("category__unsure",))}[mode]
+    connector, ref = bench.one()
+    first = len(bench.double.requests)
+    bench.double.trouble = lambda r: fault if r.number - first >= step else None
+    with contextlib.suppress(SmartTicketError):
+        connector.apply(ref, plan, ref.key)
+    bench.double.trouble = lambda r: None
+    again = bench.connector()
+    for _ in range(3):
+        carry_out(again, ref, plan)
+    assert standing(bench, ref.ticket) == (list(plan.tags), plan.route, 1 if plan.note else 0)
+    assert bench.double.accepted["PUT"] == 1
+    assert bench.double.accepted["POST"] == (1 if plan.note else 0)
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 def test_nothing_is_asked_while_we_are_told_to_wait(bench: Bench, as_date: bool) -> None:
     connector, ref = bench.one()
@@ -403,6 +422,63 @@ def test_an_unknown_route_stops_before_anything_is_written(bench: Bench) -> None
     with pytest.raises(ConfigurationError, match="no group Nowhere"):
         connector.apply(ref, replace(PLAN, route="Nowhere"), ref.key)
     assert bench.requests(before, *WRITES) == []
+
+
+def test_groups_that_we_may_not_list_go_by_number(bench: Bench) -> None:
+    name = bench.account.deliver("billing 0.9", "Invoice?")
+    bench.double.forbidden = {r"/api/v2/groups", r"/api/v2/agents"}
+    connector = bench.connector()
+    list(connector.fetch(None))
+    ref = connector._reader.ref(int(name))
+    with pytest.raises(AccessDenied):
+        connector.apply(ref, PLAN, ref.key)
+    by_number = replace(PLAN, route="67000000010")
+    receipt = connector.apply(ref, by_number, ref.key)
+    assert (receipt.route, standing(bench, name)[1]) == ("67000000010", "Billing")
+    assert next(iter(connector.current([ref]))).group == "67000000010"
+    assert connector.applied(ref, ref.key) == receipt
+    connector.undo(ref, receipt)
+    assert standing(bench, name) == ([], None, 0)
+
+
+def test_another_category_set_right_after_ours_is_left(bench: Bench) -> None:
+    connector, ref = bench.one()
+    deed = bench.account.agent_saves_tags
+    bench.double.before = lambda r: deed(ref.ticket, ["category__refund"]) if r.method == "POST" else None
+    receipt = connector.apply(ref, PLAN, ref.key)
+    assert standing(bench, ref.ticket) == (["category__refund"], "Billing", 1)
+    assert (receipt.tags, receipt.route) == ((), "Billing")
+
+
+def test_a_note_without_a_number_is_looked_for(bench: Bench) -> None:
+    connector, ref = bench.one()
+    bench.double.trouble = lambda r: Fault(Reply(201, {"private": True})) if r.method == "POST" else None
+    with pytest.raises(Unreachable, match="does not say which"):
+        connector.apply(ref, PLAN, ref.key)
+
+
+def test_a_note_that_cannot_be_undone_is_tried_again(bench: Bench) -> None:
+    connector, ref = bench.one()
+    receipt = connector.apply(ref, PLAN, ref.key)
+    bench.double.trouble = lambda r: broken() if r.method == "DELETE" else None
+    with pytest.raises(TransientError, match="note"):
+        connector.undo(ref, receipt)
+    bench.double.trouble = lambda r: None
+    connector.undo(ref, receipt)
+    assert standing(bench, ref.ticket) == ([], None, 0)
+
+
+def test_a_name_that_is_no_ticket_is_refused(bench: Bench) -> None:
+    connector, ref = bench.one()
+    wrong = replace(ref, ticket="../agents")
+    for verb in (
+        connector.read,
+        lambda r: connector.applied(r, r.key),
+        lambda r: connector.undo(r, Receipt()),
+    ):
+        with pytest.raises(RejectedError, match="not one of Freshdesk's"):
+            verb(wrong)
+    assert not next(iter(connector.current([wrong]))).exists
 
 
 def test_tag_mode_writes_once(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from smartticket_connectors.freshdesk import FreshdeskConnector
 from smartticket_daemon.domain import Author, Cursor, Message, Status
-from smartticket_daemon.errors import ConfigurationError
+from smartticket_daemon.errors import ConfigurationError, Overtaken, RejectedError
 from tests.desk import Clock
 from tests.doubles.freshdesk import FreshdeskDouble
 from tests.doubles.freshdesk_desk import settings_for
@@ -210,6 +211,41 @@ def test_start_now_in_an_empty_account(town: Town) -> None:
     assert tickets(poll(connector, cursor)[0]) == []
     new = town.deliver(2)
     assert tickets(poll(connector, cursor)[0]) == new
+
+
+def test_start_on_a_day_reads_what_changed_since(town: Town) -> None:
+    old, waiting = town.deliver(2)
+    town.clock.forward(days=3)
+    day = town.clock()
+    town.account.customer_writes(waiting, "any news?")
+    (new,) = town.deliver(1)
+    messages, _ = poll(town.connector(start=day), None)
+    assert tickets(messages) == [waiting, new]
+    assert old not in tickets(messages)
+    assert [m.created < day for m in messages] == [True, False]
+
+
+def test_a_message_that_is_gone_or_makes_no_sense_cannot_be_read(town: Town) -> None:
+    name, _odd = town.deliver(2)
+    connector = town.connector(on_reply="triage")
+    first, second = (m.ref for m in poll(connector, None)[0])
+    with pytest.raises(Overtaken, match="deleted"):
+        connector.read(replace(first, message="12345"))
+    shown = town.double._shown
+    town.double._shown = lambda t, i: {**shown(t, i), "created_at": None}  # type: ignore[method-assign]
+    with pytest.raises(RejectedError):
+        connector.read(second)
+    town.double._shown = shown  # type: ignore[method-assign]
+    for end in (town.account.delete, town.account.purge):
+        end(name)
+        with pytest.raises(Overtaken, match="deleted"):
+            connector.read(first)
+
+
+def test_a_ticket_that_goes_while_it_is_read_is_left_out(town: Town) -> None:
+    names = town.deliver(2)
+    town.double.before = lambda r: town.account.purge(names[0]) if r.path.endswith("/tickets/1") else None
+    assert tickets(poll(town.connector(), None)[0]) == [names[1]]
 
 
 def test_what_everybody_needs_to_know_of_a_ticket(town: Town) -> None:

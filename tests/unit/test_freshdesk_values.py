@@ -79,6 +79,20 @@ def test_moments_have_any_offset() -> None:
     assert fields.moment("2026-11-23T17:30:00+05:30") == fields.moment("2026-11-23T12:00:00Z") == NOON
 
 
+@pytest.mark.parametrize("text", [None, 7, "", "yesterday", "0001-01-01T00:00:00+05:30", "2026-13-01"])
+def test_what_is_no_moment_is_refused(text: Any) -> None:
+    with pytest.raises(ValueError):
+        fields.moment(text)
+    with pytest.raises(Unreachable):
+        fields.updated({"updated_at": text})
+
+
+def test_attachments_speak_for_a_ticket_without_text() -> None:
+    files = [{"name": "invoice\n7.pdf"}, {"name": None}, "x"]
+    assert fields.files({"attachments": files}) == ("invoice 7.pdf",)
+    assert fields.files({"attachments": None}) == ()
+
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '<img src=x onerror="alert(1)"><a href="javascript:x">y</a>',

@@ -35,7 +35,10 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError("no moment")
     parsed = datetime.fromisoformat(value)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment before or after all time") from None
 
 
 def updated(ticket: Mapping[str, Any]) -> datetime:

@@ -31,14 +31,19 @@ class Groups:
         return self._names.get(number, str(number))
 
     def number(self, name: str) -> int | None:
-        """The group of this name (letters' case aside) or number; None: there is none of this name."""
-        if name.isascii() and name.isdigit():
-            return int(name)
-        for missing in (False, True):
-            self._refresh(missing=missing)
-            wanted = name.strip().casefold()
-            if found := next((n for n, title in self._names.items() if title.casefold() == wanted), None):
-                return found
+        """The group of exactly this name; None: there is none.
+
+        Where the groups are not for us to list, a number stands for itself, else AccessDenied is raised.
+        """
+        try:
+            for missing in (False, True):
+                self._refresh(missing=missing)
+                if found := next((n for n, title in self._names.items() if title == name), None):
+                    return found
+        except AccessDenied:
+            if name.isascii() and name.isdigit():
+                return int(name)
+            raise
         return None
 
     def needed(self, name: str) -> int:

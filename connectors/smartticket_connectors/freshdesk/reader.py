@@ -147,4 +147,4 @@ def _open(ticket: Mapping[str, Any]) -> bool:
 
 def _has_text(ticket: Mapping[str, Any]) -> bool:
     """Without a text the names of its attachments count, which only the single ticket tells."""
-    return bool(fields.body(ticket))
+    return bool(str(ticket.get("description_text") or ticket.get("description") or "").strip())
