@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imapclient import IMAPClient
 
-from smartticket_connectors.mail.headers import fingerprint
+from smartticket_connectors.mail import headers
 from smartticket_connectors.mail.parts import split
 from tests.mixed import NUMBER
 from tests.servers.mailserver import Account
@@ -50,7 +50,7 @@ class View:
 
 def identity(raw: bytes) -> str:
     """The name under which the journal knows this message."""
-    return fingerprint(split(raw)[0], len(raw))
+    return headers.identity(split(raw)[0], len(raw))
 
 
 def number_of(header: Message) -> int | None:

@@ -186,7 +186,7 @@ class Run:
         self._ledger(ledger, records, shown)
         by_name: dict[str, list[Record]] = {}
         for record in records:
-            by_name.setdefault(record.ref.message.partition("#")[0], []).append(record)
+            by_name.setdefault(record.ref.ticket, []).append(record)
         for number, answered in self.answers.items():
             if not by_name.get(identity(self.mails[answered].raw)):
                 # taken away before the daemon saw it, so the answer to it is a first message

@@ -81,8 +81,9 @@ class State(StrEnum):
 class MessageRef:
     """Names one message at its source.
 
-    `ticket` and `message` are its lasting identity (in a mailbox both are the fingerprint of the
-    Message-ID); `position` is the connector's own note of where the message lies now and may change.
+    `ticket` and `message` are its lasting identity (in a mailbox both rest on the Message-ID, the
+    ticket on the address to answer too); `position` is the connector's own note of where the message lies
+    now and may change.
     """
 
     source: str

@@ -13,7 +13,7 @@ from pathlib import Path
 from smartticket_connectors.folder import FolderConnector
 from smartticket_connectors.folder.settings import FolderSettings
 from smartticket_connectors.mail.content import read_content
-from smartticket_connectors.mail.headers import fingerprint
+from smartticket_connectors.mail.headers import identity
 from smartticket_connectors.mail.parts import split
 from smartticket_daemon.testing import Sight
 
@@ -29,7 +29,12 @@ def mail(subject: str, body: str, sender: str = "ann@customer.example") -> Email
 
 
 def ticket_of(message: Message) -> str:
-    return fingerprint(b"Message-ID: " + str(message["Message-ID"]).encode() + b"\n\n", 0)
+    return named(message["Message-ID"], message["From"])
+
+
+def named(message_id: object, sender: object) -> str:
+    """The ticket of a mail with this Message-ID from this address."""
+    return identity(f"Message-ID: {message_id}\nFrom: {sender}\n\n".encode(), 0)
 
 
 def body_of(message: Message) -> str:
@@ -71,7 +76,7 @@ class DiskMailbox:
         return [f for f in (INBOX, *self.groups) for m in self.all(f) if ticket_of(m) == ticket]
 
     def _answers(self, draft: Message, ticket: str) -> bool:
-        return fingerprint(b"Message-ID: " + str(draft["In-Reply-To"]).encode() + b"\n\n", 0) == ticket
+        return named(draft["In-Reply-To"], draft["To"]) == ticket
 
     def public(self) -> int:
         return 0

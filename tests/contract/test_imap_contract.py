@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
@@ -13,9 +14,10 @@ from imapclient import IMAPClient
 from smartticket_connectors.imap import ImapConnector
 from smartticket_connectors.imap.settings import ImapSettings
 from smartticket_connectors.mail.content import read_content
-from smartticket_connectors.mail.headers import fingerprint
+from smartticket_connectors.mail.headers import identity
 from smartticket_connectors.mail.parts import split
 from smartticket_daemon.testing import ConnectorContract, Remote, Sight
+from tests.contract.mailboxes import named
 from tests.servers.mailserver import Account, Server
 
 pytest_plugins = ["tests.servers.fixtures"]
@@ -49,7 +51,7 @@ class Mailbox:
         mail.set_content(body)
         raw = mail.as_bytes()
         self.account.deliver(raw)
-        return fingerprint(raw, len(raw))
+        return identity(raw, len(raw))
 
     def look(self, ticket: str) -> Sight:
         with self.account.client() as client:
@@ -101,7 +103,7 @@ class Mailbox:
             return None
         client.select_folder(folder)
         rows = client.fetch(client.search(), ["BODY.PEEK[HEADER]"])
-        found = (uid for uid, row in rows.items() if fingerprint(row[b"BODY[HEADER]"], 0) == ticket)
+        found = (uid for uid, row in rows.items() if identity(row[b"BODY[HEADER]"], 0) == ticket)
         return next(found, None)
 
     def _notes(self, client: IMAPClient, ticket: str) -> list[bytes]:
@@ -111,8 +113,8 @@ class Mailbox:
 
 
 def _answers(raw: bytes, ticket: str) -> bool:
-    line = next((x for x in raw.split(b"\r\n") if x.lower().startswith(b"in-reply-to:")), b"")
-    return fingerprint(b"Message-ID:" + line.partition(b":")[2] + b"\r\n\r\n", 0) == ticket
+    draft = message_from_bytes(raw)
+    return named(draft["In-Reply-To"], draft["To"]) == ticket
 
 
 def _text(raw: bytes) -> str:

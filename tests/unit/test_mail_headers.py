@@ -13,6 +13,7 @@ from smartticket_connectors.mail.headers import (
     decode_words,
     fingerprint,
     fingerprint_of,
+    identity,
     mailbox,
     parameters,
 )
@@ -108,6 +109,25 @@ def test_fingerprint_without_a_message_id(header: bytes) -> None:
     assert one == fingerprint(header + fields.replace(b"\n", b"\r\n"), 100)
     assert one != fingerprint(header + fields, 101)
     assert one != fingerprint(header + fields.replace(b"long", b"short"), 100)
+
+
+def test_two_people_with_one_message_id_are_two_tickets() -> None:
+    one = identity(b"Message-ID: <a@b>\nFrom: Ann <ann@x.org>\nSubject: x\n", 100)
+    assert one == identity(b"From: ANN@x.org\r\nMessage-ID:\r\n <a@b>\r\n", 7)
+    assert one != identity(b"Message-ID: <a@b>\nFrom: bob@x.org\n", 100)
+    through_a_form = b"Message-ID: <a@b>\nFrom: form@shop.example\nReply-To: "
+    assert identity(through_a_form + b"bob@x.org\n", 0) != identity(through_a_form + b"eve@x.org\n", 0)
+
+
+def test_a_list_that_rewrites_the_sender_does_not_make_another_ticket() -> None:
+    direct = b"Message-ID: <a@b>\nFrom: ann@x.org\n"
+    listed = b"Message-ID: <a@b>\nFrom: Ann via List <list@y.org>\nReply-To: ann@x.org\n"
+    assert identity(direct, 10) == identity(listed, 20)
+
+
+def test_without_a_message_id_the_fingerprint_is_the_identity() -> None:
+    header = b"From: ann@x.org\nSubject: x\n"
+    assert identity(header, 10) == fingerprint(header, 10)
 
 
 def test_answers_nearest_first() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from smartticket_connectors.mail import isolated
 from smartticket_connectors.mail.content import read_content
+from smartticket_connectors.mail.headers import fingerprint_of
 from smartticket_connectors.mail.message import message_from
 from smartticket_connectors.mail.parts import Part, split
 from smartticket_daemon.domain import Message
@@ -37,7 +38,7 @@ def test_plain_mail() -> None:
     message = read(TOP + b"\nMy order is late.\n\n-- \nAnn\n")
     assert (message.subject, message.body) == ("Help", "My order is late.")
     assert (message.requester.name, message.requester.address) == ("Ann", "ann@example.org")
-    assert message.ref.ticket == message.ref.message
+    assert message.ref.message == fingerprint_of(b"1@x")
     assert message.ref.position == "7"
     assert message.created == NOW
 

@@ -19,8 +19,8 @@ from smartticket_connectors.folder.formats import open_box
 from smartticket_connectors.folder.records import Doing, Record, Records
 from smartticket_connectors.folder.settings import FolderSettings
 from smartticket_connectors.mail.draft import build_draft, draft_id
-from smartticket_connectors.mail.headers import MAX_BLOCK, fingerprint, fingerprint_of
-from smartticket_connectors.mail.message import message_from
+from smartticket_connectors.mail.headers import MAX_BLOCK, fingerprint_of, identity
+from smartticket_connectors.mail.message import message_from, ref_of
 from smartticket_connectors.mail.parts import MAX_RAW, split
 from smartticket_daemon.domain import (
     Batch,
@@ -156,15 +156,15 @@ class FolderConnector:
 
     def _read(self, place: Place) -> Message | Unreadable | None:
         """The message at a place; None when it has gone meanwhile."""
-        identity = _nameless(place)
+        nameless = _nameless(place)
+        ref = MessageRef(self._name, nameless, nameless, str(place))
         try:
             letter = self._box.read(place, MAX_RAW + 1)
             if letter is None:
                 return None
-            identity = _fingerprint(letter)
-            return self._message(place, letter, self._records.load(identity))
+            ref = ref_of(self._name, str(place), split(letter.raw[:_HEADER])[0], letter.size)
+            return self._message(place, letter, self._records.load(ref.ticket))
         except RejectedError:
-            ref = MessageRef(self._name, identity, identity, str(place))
             return Unreadable(ref, "unreadable")
 
     def _message(self, place: Place, letter: Letter, record: Record) -> Message:
@@ -201,7 +201,7 @@ class FolderConnector:
     def _at(self, ref: MessageRef, place: Place) -> tuple[Place, Letter]:
         """The message at this place; raises Overtaken when it, or any message, is not there."""
         letter = self._box.read(place, _HEADER)
-        if letter and ref.ticket in (_fingerprint(letter), _nameless(place)):
+        if letter and ref.ticket in (_identity(letter), _nameless(place)):
             return place, letter
         self._must_be_there()
         raise Overtaken("deleted")
@@ -275,8 +275,8 @@ def _status(letter: Letter) -> Status:
     return Status.DELETED if "T" in letter.flags else Status.OPEN
 
 
-def _fingerprint(letter: Letter) -> str:
-    return fingerprint(split(letter.raw[:_HEADER])[0], letter.size)
+def _identity(letter: Letter) -> str:
+    return identity(split(letter.raw[:_HEADER])[0], letter.size)
 
 
 def _nameless(place: Place) -> str:

@@ -11,14 +11,14 @@ from smartticket_connectors.imap.index import FolderIndex
 from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.session import Mailbox, Session
 from smartticket_connectors.imap.tags import Keeper
-from smartticket_connectors.mail.headers import fingerprint
+from smartticket_connectors.mail.headers import identity
 from smartticket_daemon.domain import MessageRef
 from smartticket_daemon.errors import Overtaken
 
 NEWEST = 10_000
 """How far back, in UIDs, a message that left its place is looked for in another folder."""
-_IDENTITY = "Message-ID Date From To Subject"
-_FIELDS = f"{_IDENTITY} Reply-To In-Reply-To References"
+_IDENTITY = "Message-ID Date From Reply-To To Subject"
+_FIELDS = f"{_IDENTITY} In-Reply-To References"
 _ITEM = f"BODY.PEEK[HEADER.FIELDS ({_FIELDS})]<0.65536>"
 
 
@@ -34,7 +34,7 @@ class Look:
 
 
 class Finder:
-    """Finds messages by their position, and by their fingerprint where they have left it."""
+    """Finds messages by their position, and by their identity where they have left it."""
 
     def __init__(self, session: Session, keeper: Keeper) -> None:
         self._session = session
@@ -68,7 +68,7 @@ class Finder:
         position = Position(box.name, box.validity, uid)
         if row is None or header is None:
             return None
-        if message not in (position.name, fingerprint(header, int(row.get(b"RFC822.SIZE") or 0))):
+        if message not in (position.name, identity(header, int(row.get(b"RFC822.SIZE") or 0))):
             return None
         flags = frozenset(
             f.decode("ascii", "replace").lower() for f in row.get(b"FLAGS", ()) if isinstance(f, bytes)
@@ -76,7 +76,7 @@ class Finder:
         return Look(box, position, header, self._keeper.tags(row), flags)
 
     def search(self, folder: str, message: str) -> Look | None:
-        """The newest message with this fingerprint among the last NEWEST of a folder."""
+        """The newest message with this identity among the last NEWEST of a folder."""
         index = self._indexes.setdefault(
             folder, FolderIndex(self._session, folder, _IDENTITY, _names, newest=NEWEST)
         )
@@ -114,4 +114,4 @@ def _header(row: dict[bytes, Any] | None) -> bytes | None:
 
 
 def _names(block: bytes, size: int) -> Iterator[str]:
-    yield fingerprint(block, size)
+    yield identity(block, size)

@@ -161,6 +161,19 @@ def fingerprint(block: bytes, size: int) -> str:
     return hashlib.sha256(b"\x1f".join((b"no-id", *fields, str(size).encode()))).hexdigest()[:32]
 
 
+def identity(block: bytes, size: int) -> str:
+    """Identity of a mail as a ticket: its fingerprint and, beside a Message-ID, the address to answer.
+
+    Two customers whose mails bear one Message-ID (a web form that repeats it, somebody who copies it) are two
+    tickets; one mail that came directly and through a list, which may rewrite From, is one.
+    """
+    headers = Headers(block)
+    if not message_id(headers):
+        return fingerprint(block, size)
+    parts = fingerprint(block, size), mailbox(headers.get("reply-to"))[1] or mailbox(headers.get("from"))[1]
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
 def message_id(headers: Headers) -> bytes:
     """The Message-ID without its angle brackets; empty where there is no usable one."""
     identifiers = _identifiers(headers.raw("message-id"))

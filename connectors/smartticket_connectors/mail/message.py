@@ -7,7 +7,7 @@ from datetime import datetime
 
 from smartticket_connectors.mail import isolated
 from smartticket_connectors.mail.content import Content, read_content
-from smartticket_connectors.mail.headers import Headers, answers, fingerprint, mailbox, parameters
+from smartticket_connectors.mail.headers import Headers, answers, fingerprint, identity, mailbox, parameters
 from smartticket_connectors.mail.parts import Part
 from smartticket_daemon.domain import Message, MessageRef, Requester
 from smartticket_daemon.text import clean_line
@@ -56,11 +56,10 @@ def message_from(
     of the mail, when that process had to be killed.
     """
     headers = Headers(header)
-    identity = fingerprint(header, size)
     subject = clean_line(headers.decoded("subject"))
     content = _content(subject, parts)
     return Message(
-        ref=MessageRef(source=source, ticket=identity, message=identity, position=position),
+        ref=ref_of(source, position, header, size),
         subject=subject,
         body=content.body,
         created=received,
@@ -73,6 +72,11 @@ def message_from(
         marks=marks | content.marks | _header_marks(headers),
         defects=tuple(dict.fromkeys((*defects, *content.defects))),
     )
+
+
+def ref_of(source: str, position: str, header: bytes, size: int) -> MessageRef:
+    """The name of the message with this header block and size."""
+    return MessageRef(source, identity(header, size), fingerprint(header, size), position)
 
 
 def _content(subject: str, parts: Sequence[Part]) -> Content:
