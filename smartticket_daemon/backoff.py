@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from smartticket_daemon.errors import TransientError
 
@@ -26,6 +26,11 @@ class Backoff:
         """The wait after the `attempts`-th failure, counted from 1."""
         full: timedelta = min(self.base * (1 << min(attempts - 1, 20)), LONGEST)
         return full * (0.5 + 0.5 * self.random())
+
+
+def must_wait(until: datetime | None, now: datetime) -> bool:
+    """Whether a wait is still on; one for longer than anybody may ask was noted before the clock was set back."""
+    return until is not None and now < until <= now + LONGEST_ASKED
 
 
 def asked_wait(error: Exception) -> timedelta | None:

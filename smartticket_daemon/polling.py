@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from smartticket_daemon.backoff import asked_wait
+from smartticket_daemon.backoff import asked_wait, must_wait
 from smartticket_daemon.errors import (
     AccessDenied,
     ConfigurationError,
@@ -46,7 +46,7 @@ def poll(source: Source) -> int:
     """
     now = source.clock()
     health = source.journal.health(source.name)
-    if health.not_before and now < health.not_before:
+    if must_wait(health.not_before, now):
         return WAITS
     try:
         if not health.last_success:

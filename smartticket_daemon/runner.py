@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,9 @@ HINT_PAUSE = 1.0
 """Seconds between two hints at least; a server that chatters must not keep us busy."""
 STUCK_SECONDS = 900.0
 """A round that shows no progress for this long is taken for hung and the watchdog is no longer fed."""
+
+CLOCK_SLACK = timedelta(seconds=5)
+"""How far the clock may be set back before it is taken notice of."""
 
 
 def run_once(sources: Sequence[Source], work: Callable[[Source], int] = poll) -> int:
@@ -53,6 +56,7 @@ class Daemon:
         self._work = work
         self._service = Service()
         self._signs: dict[str, float] = {}
+        self._jobs: list[Any] = []
 
     def run(self) -> int:
         """Until a stop is asked for; the action in hand is finished first. Returns the exit code.
@@ -62,9 +66,10 @@ class Daemon:
         3. On a stop: no new rounds, wake the waiting, wait for the rounds in hand, close.
         """
         scheduler = _scheduler(len(self._sources))
-        jobs = [(source, self._schedule(scheduler, source)) for source in self._sources]
+        self._jobs = [self._schedule(scheduler, source) for source in self._sources]
         scheduler.start()
-        watchers = [self._watch(source, job) for source, job in jobs if isinstance(source.connector, Wakes)]
+        pairs = zip(self._sources, self._jobs, strict=True)
+        watchers = [self._watch(source, job) for source, job in pairs if isinstance(source.connector, Wakes)]
         self._service.ready(f"{len(self._sources)} sources")
         log.info("ready", sources=len(self._sources))
         self._stand_by()
@@ -136,6 +141,16 @@ class Daemon:
             oldest = min(self._signs.copy().values(), default=None)
             if oldest is None or time.monotonic() - oldest < STUCK_SECONDS:
                 self._service.alive()
+            self._bring_forward()
+
+    def _bring_forward(self) -> None:
+        """Rounds are due by the wall clock: when it is set back, the next one lies further off than ever."""
+        now = datetime.now(UTC)
+        latest = now + timedelta(seconds=self._interval) + CLOCK_SLACK
+        for job in self._jobs:
+            if job.next_run_time and job.next_run_time > latest:
+                log.warning("clock_set_back", due=job.next_run_time.isoformat(timespec="seconds"))
+                job.modify(next_run_time=now)
 
 
 def _scheduler(workers: int) -> Any:

@@ -17,6 +17,9 @@ from smartticket_daemon.journal.rows import OPEN_STATES, entry_values, receipt_v
 from smartticket_daemon.journal.schema import message
 from smartticket_daemon.ports import Entry, Work
 
+LONGEST_WAIT = timedelta(days=2)
+"""No wait is meant to be longer."""
+
 _OPEN = message.c.state.in_([state.value for state in OPEN_STATES])
 _PENDING = message.c.state == State.PENDING.value
 _SENDING = message.c.state == State.SENDING.value
@@ -28,8 +31,9 @@ DELIVERED = (State.APPLIED.value, State.ABSTAINED.value)
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
-    """Pending, and not waiting for a later moment."""
-    return _PENDING & or_(message.c.not_before.is_(None), message.c.not_before <= now)
+    """Pending, and not waiting for a later moment, unless that is so far ahead that the clock was set back."""
+    until = message.c.not_before
+    return _PENDING & or_(until.is_(None), until <= now, until > now + LONGEST_WAIT)
 
 
 def _is_abandoned(now: datetime, lease: timedelta) -> ColumnElement[bool]:

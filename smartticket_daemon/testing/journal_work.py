@@ -84,6 +84,12 @@ class WorkContract:
         claim(journal, after(86_400))
         assert len(claim(journal, NOW)) == 1
 
+    def test_a_clock_set_back_frees_what_waits(self, journal: Journal) -> None:
+        record(journal, entry("1"))
+        claim(journal)
+        journal.release(entry("1").ref.key, after(10 * 365 * 86_400), "no answer", NOW)
+        assert len(claim(journal, NOW)) == 1
+
     @pytest.mark.parametrize(("action", "state"), [("apply", "applied"), ("abstain", "abstained")])
     def test_complete_settles_as_decided(self, journal: Journal, action: str, state: str) -> None:
         work = entry("1", action=Action(action))

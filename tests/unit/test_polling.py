@@ -110,6 +110,16 @@ def test_a_wait_that_the_remote_asked_for_is_honoured_by_the_next_process(desk: 
     assert poll(desk.source()) == DONE
 
 
+def test_a_clock_set_back_does_not_prolong_a_wait(desk: Desk) -> None:
+    ticket = desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("fetch", RateLimited("slow down", retry_after=120))
+    desk.clock.forward(seconds=10 * 365 * 86_400)
+    assert poll(desk.source()) == WAITS
+    desk.clock.forward(seconds=-10 * 365 * 86_400)
+    assert poll(desk.source()) == DONE
+    assert desk.notes(ticket) == 1
+
+
 def test_a_wait_asked_for_while_writing_holds_for_the_whole_source(desk: Desk) -> None:
     tickets = [desk.remote.deliver("billing", f"Text {n}") for n in range(3)]
     desk.remote.fail("tags", RateLimited("slow down", retry_after=120))

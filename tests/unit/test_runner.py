@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,11 @@ class Running:
     def _run(self) -> None:
         self.code = self._daemon.run()
 
+    def put_off(self, by: timedelta) -> None:
+        """What a clock that is set back makes of the schedule."""
+        for job in self._daemon._jobs:
+            job.modify(next_run_time=datetime.now(UTC) + by)
+
     def end(self) -> int | None:
         self.stop.ask()
         self._thread.join(PATIENCE)
@@ -149,6 +155,23 @@ def test_rounds_come_again_by_the_clock(desk: Desk, start: Any) -> None:
 
     start(several(desk, "a"), work, interval=0.05)
     assert three.wait(PATIENCE)
+
+
+def test_a_clock_that_is_set_back_stops_no_rounds(
+    desk: Desk, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "150000")
+    rounds = [threading.Event(), threading.Event()]
+    left = iter(rounds)
+
+    def work(source: Source) -> int:
+        next(left).set()
+        return 0
+
+    daemon = start(several(desk, "a"), work, interval=60)
+    assert rounds[0].wait(PATIENCE)
+    daemon.put_off(timedelta(hours=10))
+    assert rounds[1].wait(PATIENCE)
 
 
 def test_a_stop_waits_for_the_round_in_hand(desk: Desk, start: Any) -> None:
