@@ -8,7 +8,7 @@ import re
 from smartticket_connectors.imap.border import NoFolderError, RefusedError
 from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.session import Session
-from smartticket_daemon.errors import SmartTicketError
+from smartticket_daemon.errors import RejectedError, SmartTicketError
 
 _COPYUID = re.compile(rb"(\d+) (\d+) (\d+)$")
 
@@ -27,7 +27,7 @@ class Mover:
         """
         try:
             told = self._transfer(uid, folder)
-        except (NoFolderError, RefusedError):
+        except (NoFolderError, RefusedError, RejectedError):
             if not self._create(folder):
                 raise
             told = self._transfer(uid, folder)
@@ -55,7 +55,12 @@ class Mover:
             raise NoFolderError(
                 f"{self._session.where}: no folder {folder} to route to; create it or set create_folders"
             )
-        self._session.call("create_folder", folder)
+        try:
+            self._session.call("create_folder", folder)
+        except (RefusedError, RejectedError):
+            raise NoFolderError(
+                f"{self._session.where}: the server will not make the folder {folder}; correct route"
+            ) from None
         with contextlib.suppress(SmartTicketError):
             self._session.call("subscribe_folder", folder)
         return True

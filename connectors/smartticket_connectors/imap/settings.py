@@ -5,13 +5,21 @@ from __future__ import annotations
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from smartticket_daemon.source_settings import Duration, SourceSettings
 
 _PORTS = {"implicit": 993, "starttls": 143, "none": 143}
+
+
+def folder_name(name: str) -> str:
+    """`INBOX` in any spelling is one folder (RFC 3501, 5.1); all other names are as they are written."""
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+Folder = Annotated[str, AfterValidator(folder_name), Field(min_length=1)]
 
 
 class ImapSettings(SourceSettings):
@@ -34,8 +42,8 @@ class ImapSettings(SourceSettings):
     oauth_token_command: tuple[str, ...] = Field(
         default=(), description="program and arguments that print an access token; no shell"
     )
-    folder: str = Field(default="INBOX", min_length=1)
-    drafts: str | None = Field(default=None, description="default: the folder the server marks as \\Drafts")
+    folder: Folder = "INBOX"
+    drafts: Folder | None = Field(default=None, description="default: the folder the server marks as \\Drafts")
     keyword_fallback: Literal["journal", "refuse"] = Field(
         default="journal", description="where the server keeps no keywords: tags in the journal only, or stop"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from smartticket_connectors.imap.border import RefusedError, UnparsableError
+from smartticket_connectors.imap.index import in_batches
 from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.session import Session
 from smartticket_connectors.mail.headers import Headers, fingerprint
@@ -30,23 +31,29 @@ def referred(header: bytes) -> list[str]:
 def mark_follow_ups(session: Session, messages: Sequence[Message], ids: Iterable[str]) -> list[Message]:
     """Set `follow_up` on the messages that answer an earlier one here.
 
-    One SEARCH and one FETCH for the whole batch; a server that cannot search costs only this knowledge.
+    One SEARCH and one FETCH for most batches; a server that cannot search costs only this knowledge.
     """
-    wanted = list(dict.fromkeys(ids))[:_MOST]
-    if not wanted or not messages:
-        return list(messages)
+    if not messages:
+        return []
     newest = max(_uid(m) for m in messages)
+    first: dict[str, int] = {}
     try:
-        found = session.search(max(1, newest - REACH), newest, *_any_of(wanted))
-        rows = session.fetch(found[-_MOST * 4 :], [_NAMES])
+        for wanted in in_batches(list(dict.fromkeys(ids)), _MOST):
+            first |= _first_bearers(session, newest, wanted)
     except (RefusedError, UnparsableError):
         return list(messages)
-    first: dict[str, int] = {}
-    for uid, row in sorted(rows.items(), reverse=True):
-        block = next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), None)
-        if block:
-            first[fingerprint(block, 0)] = uid
     return [replace(m, follow_up=m.follow_up or _answers_earlier(m, first)) for m in messages]
+
+
+def _first_bearers(session: Session, newest: int, ids: Sequence[str]) -> dict[str, int]:
+    """The lowest UID that bears each of these Message-IDs, by fingerprint, up to UID `newest`."""
+    found = session.search(max(1, newest - REACH), newest, *_any_of(ids))
+    rows = session.fetch(found[-_MOST * 4 :], [_NAMES])
+    blocks = (
+        (uid, next((v for k, v in row.items() if k.startswith(b"BODY[HEADER.FIELDS")), None))
+        for uid, row in sorted(rows.items(), reverse=True)
+    )
+    return {fingerprint(block, 0): uid for uid, block in blocks if block}
 
 
 def _answers_earlier(message: Message, first: dict[str, int]) -> bool:

@@ -10,6 +10,7 @@ from smartticket_connectors.imap.mover import Mover
 from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.seal import Seal
 from smartticket_connectors.imap.session import Session
+from smartticket_connectors.imap.settings import folder_name
 from smartticket_connectors.imap.tags import Keeper
 from smartticket_connectors.imap.ticket import Finder, Look, refuse_overtaken
 from smartticket_daemon.domain import Key, MessageRef, Receipt, Triage
@@ -30,7 +31,8 @@ class Writer:
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
         self._keeper.learn(triage.tags)
-        look = self._finder.find(ref, triage.route)
+        route = folder_name(triage.route) if triage.route else None
+        look = self._finder.find(ref, route)
         if look is None:
             raise Overtaken("deleted")
         refuse_overtaken(look, triage.tags)
@@ -38,7 +40,7 @@ class Writer:
         was_moved = before is not None and look.position.folder != before.folder
         tags = self._tag(look, triage, earlier=was_moved)
         draft = self._note(look, triage, key, tags)
-        position = self._move(look, triage, ref.ticket)
+        position = self._move(look, route, triage.tags, ref.ticket)
         moved = before is not None and position.folder != before.folder
         return Receipt(
             tags=tags,
@@ -69,16 +71,16 @@ class Writer:
         settings = self._session.settings
         return next((a for a in (settings.username, *settings.own_addresses) if "@" in a), "")
 
-    def _move(self, look: Look, triage: Triage, message: str) -> Position:
+    def _move(self, look: Look, route: str | None, tags: tuple[str, ...], message: str) -> Position:
         """Where the message lies in the end."""
-        if triage.route is None or triage.route == look.position.folder:
+        if route is None or route == look.position.folder:
             return look.position
         self._reopen(look.position)
-        position = self._mover.move(look.position.uid, triage.route)
+        position = self._mover.move(look.position.uid, route)
         if position is None:
-            found = self._finder.search(triage.route, message)
+            found = self._finder.search(route, message)
             return found.position if found else look.position
-        self._keep_tags(position, triage.tags)
+        self._keep_tags(position, tags)
         return position
 
     def _keep_tags(self, position: Position, tags: tuple[str, ...]) -> None:
