@@ -123,6 +123,10 @@ class Session:
         self._refuse(answer, endpoint)
         return answer
 
+    def renew(self) -> bool:
+        """Get other credentials, for services that answer nobody without a 401. False: there are none."""
+        return self._auth.renew(self)
+
     def close(self) -> None:
         """Let go of the connections; the session may be used again."""
         if self._open:

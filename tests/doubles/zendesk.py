@@ -113,6 +113,7 @@ class ZendeskDouble(Server):
         self.lifetime = 7200
         self.limits = {"account": Limit(account), "update": Limit(updates), "export": Limit(10)}
         self.ignored: set[str] = set()
+        self.drops: set[str] = set()
         self.publishes = False
         self.public = 0
         self.writes: list[int] = []
@@ -370,7 +371,8 @@ class ZendeskDouble(Server):
     def _carry_out(self, record: Record, asked: dict[str, Any]) -> dict[str, Any]:
         events: list[dict[str, Any]] = []
         if "tags" in asked:
-            record.tags = sorted({tag.lower() for entry in asked["tags"] for tag in entry.split()})
+            words = {tag.lower() for entry in asked["tags"] for tag in entry.split()}
+            record.tags = sorted(words - self.drops)
             events.append({"id": self.number(), "type": "Change", "field_name": "tags"})
         if "group_id" in asked:
             record.group = asked["group_id"]

@@ -56,6 +56,8 @@ class Desk:
     def me(self) -> Json:
         """Who we are signed in as. Zendesk answers 200 to nobody, too: AccessDenied."""
         raw = inner(self._get("/users/me").json(), "user")
+        if raw.get("id") is None and self.session.renew():
+            raw = inner(self._get("/users/me").json(), "user")
         user = User.parse(raw)
         if user is None:
             raise AccessDenied(f"{self.name}: Zendesk signed us in as nobody; look at the credentials")
