@@ -43,9 +43,12 @@ class _Window:
             self.calls.popleft()
         if self.total is None:
             return 0.0
-        ours = max(int(self.total * share), 1)
-        over = min(len(self.calls) + cost - ours, len(self.calls))
+        over = min(len(self.calls) + cost - self.ours(share), len(self.calls))
         return self.calls[over - 1] + WINDOW - now if over > 0 else 0.0
+
+    def ours(self, share: float) -> int:
+        """Requests a window that are ours; 0 where nothing was announced."""
+        return 0 if self.total is None else max(int(self.total * share), 1)
 
     def learn(self, limit: Limit, now: float) -> None:
         self.total = limit.total or self.total
@@ -72,6 +75,18 @@ class Budget:
                 raise RateLimited("our share of the rate limit is used up for now", retry_after=wait)
             for window in windows:
                 window.calls.extend([now] * cost)
+
+    def room(self, now: float, share: float, cost: int) -> None:
+        """Raise RateLimited unless `cost` more requests to the account are allowed now. Counts nothing.
+
+        The wait it asks for lasts until half of the budget is free again: whoever comes back for each
+        single request spends the budget on coming back.
+        """
+        with self._lock:
+            window = self._window(ACCOUNT)
+            if window.wait(now, share, cost) > 0:
+                wait = window.wait(now, share, max(cost, window.ours(share) // 2))
+                raise RateLimited("our share of the rate limit is used up for now", retry_after=wait)
 
     def learn(self, now: float, said: Announced, endpoint: str = ACCOUNT, cost: int = 1) -> None:
         """Take in what an answer's headers say; what the request cost beyond `cost` is counted now."""

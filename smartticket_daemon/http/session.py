@@ -127,6 +127,10 @@ class Session:
         """Get other credentials, for services that answer nobody without a 401. False: there are none."""
         return self._auth.renew(self)
 
+    def room(self, cost: int) -> None:
+        """Raise RateLimited unless `cost` requests are allowed now, so that work is not begun in vain."""
+        self._budget.room(self.clock.monotonic(), self._settings.budget, cost)
+
     def close(self) -> None:
         """Let go of the connections; the session may be used again."""
         if self._open:

@@ -159,6 +159,18 @@ def test_what_was_not_recorded_comes_again(town: Town) -> None:
     assert set(tickets(list(lost.messages))) <= set(tickets(again))
 
 
+def test_after_a_pause_what_was_recorded_is_not_paid_for_again(town: Town) -> None:
+    connector, cursor = town.connector(), None
+    names = town.deliver(50)
+    _, cursor = poll(connector, cursor)
+    connector.close()
+    for name in names:
+        town.account.agent_notes(name)
+    before = town.double.credits
+    assert poll(connector, cursor)[0] == []
+    assert town.double.credits - before == 1
+
+
 def test_an_idle_poll_costs_one_request_and_so_do_our_own_traces(town: Town) -> None:
     names = town.deliver(5)
     connector = town.connector()

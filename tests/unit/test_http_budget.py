@@ -49,6 +49,20 @@ def test_the_share_is_kept_and_the_wait_is_exact() -> None:
     assert waited(budget, WINDOW, 0.5) == 1.0
 
 
+def test_room_is_told_without_being_taken_and_comes_in_halves() -> None:
+    budget = Budget()
+    budget.room(0.0, 0.5, 1_000)
+    budget.learn(0.0, told(total=20))
+    for second in range(8):
+        budget.room(float(second), 0.5, 3)
+        budget.take(float(second), 0.5)
+    budget.room(8.0, 0.5, 2)
+    with pytest.raises(RateLimited) as caught:
+        budget.room(8.0, 0.5, 3)
+    assert caught.value.retry_after == WINDOW - 8 + 2, "until five are free, not three"
+    budget.room(WINDOW + 2, 0.5, 5)
+
+
 def test_a_tiny_share_still_moves() -> None:
     budget = Budget()
     budget.learn(0.0, told(total=10))

@@ -144,6 +144,5 @@ class FreshdeskConnector:
         self._writer.undo(ref, receipt)
 
     def close(self) -> None:
-        """Let go of connections, and of what was handed over: it may not have been recorded."""
-        self._handed_over.clear()
+        """Let go of connections."""
         self._api.session.close()

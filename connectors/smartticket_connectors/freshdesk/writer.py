@@ -37,6 +37,10 @@ from smartticket_daemon.http import NotFound
 log = structlog.get_logger(__name__)
 
 
+WHOLE = 5
+"""Requests that a whole triage counts for: the look 2, update, note, and the look afterwards."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Update:
     """What the update changes: tags added, and the group's name and number with the name before."""
@@ -64,6 +68,7 @@ class Writer:
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
         self._refuse_stopped()
+        self._api.session.room(WHOLE)
         route = self._groups.needed(triage.route) if triage.route else None
         look = self._looker.find(ref, key)
         if look.own:
