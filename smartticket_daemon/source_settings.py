@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from smartticket_daemon.domain import Mode
 from smartticket_daemon.errors import ConfigurationError
@@ -28,8 +28,16 @@ def parse_duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
+def show_duration(value: timedelta) -> str:
+    """As it is written in the settings: `"90s"`."""
+    return f"{value.total_seconds():g}s"
+
+
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration, json_schema_input_type=str), Field(gt=timedelta(0))
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=str),
+    PlainSerializer(show_duration, return_type=str, when_used="json"),
+    Field(gt=timedelta(0)),
 ]
 
 

@@ -14,6 +14,10 @@ from smartticket_daemon.errors import ConfigurationError
 _WORDS = {
     "missing": ("is missing", "add it"),
     "extra_forbidden": ("is not a known key", "check its spelling; `smartticket config schema` lists all"),
+    "tuple_type": ("must be a list", 'as in ["a", "b"]'),
+    "dict_type": ("must be a table", ""),
+    "model_type": ("must be a table", ""),
+    "path_type": ("must be a path", "put it in quotes"),
     "string_pattern_mismatch": ("has characters that are not allowed here", "use a-z, 0-9, - and _"),
 }
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from smartticket_config.report import Problem, problems_of, refuse
 from smartticket_daemon.domain import Mode
@@ -125,6 +131,9 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         settings = Settings(**tables)
     except ValidationError as error:
         refuse(where, problems + problems_of(error) + _sources(tables.get("sources"))[1])
+    except SettingsError:
+        # Its text quotes what it could not parse, which may be a secret.
+        refuse(where, [*problems, *_unparsed(environ if environ is not None else os.environ)])
     sources, wrong = _sources(settings.sources)
     if problems + wrong:
         refuse(where, problems + wrong)
@@ -160,11 +169,32 @@ def _source(name: str, table: Mapping[str, Any]) -> tuple[SourceSettings | None,
         return None, [Problem((*place, "kind"), "is missing", 'for a mailbox write kind = "imap"')]
     try:
         connector = connector_class(str(table["kind"]))
-        return connector.Settings(**table), []
+        return connector.Settings(**_lists_parsed(connector.Settings, table)), []
     except ConfigurationError as error:
         return None, [Problem((*place, "kind"), str(error), "")]
     except ValidationError as error:
         return None, problems_of(error, place)
+
+
+def _lists_parsed(model: type[SourceSettings], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment knows only text: a list comes as `["a", "b"]`."""
+    lists = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is tuple}
+    return {key: _parsed(value) if key in lists else value for key, value in table.items()}
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _unparsed(environ: Mapping[str, str]) -> list[Problem]:
+    """Variables that stand for a whole table and hold no JSON."""
+    tables = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    wrong = sorted(n for n in environ if n.upper() in tables and isinstance(_parsed(environ[n]), str))
+    mend = f'as in {{"key": "value"}}, or set a single key, as {PREFIX}POLICY__MODE'
+    return [Problem((name,), "must be a table in JSON", mend) for name in wrong]
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[Problem]:

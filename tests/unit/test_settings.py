@@ -211,3 +211,37 @@ def test_a_secret_that_cannot_be_had_is_named_by_file(tmp_path: Path, content: b
     with pytest.raises(ConfigurationError, match="password_file") as caught:
         read_secret(file, "password_file")
     assert str(file) in str(caught.value)
+
+
+def test_a_list_from_the_environment_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, f'[sources.desk]\nkind = "folder"\npath = "{tmp_path}"\n')
+    monkeypatch.setenv("SMARTTICKET__SOURCES__DESK__OWN_ADDRESSES", '["help@our.example", "us@our.example"]')
+    assert load(file).sources["desk"].own_addresses == ("help@our.example", "us@our.example")
+    monkeypatch.setenv("SMARTTICKET__SOURCES__DESK__OWN_ADDRESSES", "help@our.example")
+    assert "[sources.desk] own_addresses: must be a list" in problems(file)
+
+
+@pytest.mark.parametrize("secret", ["12345", "true", "null", '["a"]', '{"a": 1}', " x "])
+def test_a_secret_from_the_environment_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    file = write(tmp_path, '[sources.desk]\nkind = "imap"\nhost = "h.example"\nusername = "u"\n')
+    monkeypatch.setenv("SMARTTICKET__SOURCES__DESK__PASSWORD", secret)
+    assert load(file).sources["desk"].model_dump()["password"].get_secret_value() == secret
+
+
+@pytest.mark.parametrize("value", ["canary", '{"canary":', ""])
+def test_a_table_from_the_environment_that_is_no_json_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SMARTTICKET__SOURCES", value)
+    report = problems(write(tmp_path, ""))
+    assert "SMARTTICKET__SOURCES: must be a table in JSON" in report
+    assert "canary" not in report
+
+
+def test_durations_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    file = write(tmp_path, '[daemon]\npoll_interval = "1500ms"\nretry_base = "2h"\n')
+    shown = load(file).settings.model_dump(mode="json")["daemon"]
+    assert (shown["poll_interval"], shown["retry_base"]) == ("1.5s", "7200s")
+    assert load(write(tmp_path, f'[daemon]\npoll_interval = "{shown["poll_interval"]}"\n'))
