@@ -12,8 +12,9 @@ import typer
 from smartticket_daemon.cli.common import ConfigOption, JsonOption, load_settings, print_json
 
 if TYPE_CHECKING:
-    from smartticket_config.settings import Configuration
+    from smartticket_config.settings import Configuration, Settings
     from smartticket_daemon.domain import Finding
+    from smartticket_model import Model
 
 app = typer.Typer(help="The settings: their schema, and those in force.", no_args_is_help=True)
 
@@ -58,7 +59,7 @@ def _findings(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
     from smartticket_daemon.errors import SmartTicketError
     from smartticket_daemon.registry import connector_class
 
-    yield "settings", Finding(True, f"{len(configuration.sources)} sources")
+    yield "settings", _sources(configuration)
     yield "state", _state(configuration.settings.daemon.state_dir)
     try:
         routes = yield from _fit(configuration)
@@ -83,6 +84,8 @@ def _fit(configuration: Configuration) -> Generator[tuple[str, Finding], None, f
     settings = configuration.settings
     model = load_model(settings)
     yield "model", Finding(True, f"{len(model.categories)} categories, digest {model.digest[:12]}")
+    if always := _never_sure(settings, model):
+        yield "model", Finding(True, f"always abstain at this target_precision: {', '.join(always)}")
     wrong = check_fit(settings, model, load_replies(settings))
     for text in wrong:
         yield "settings", Finding(False, text)
@@ -91,13 +94,36 @@ def _fit(configuration: Configuration) -> Generator[tuple[str, Finding], None, f
     return frozenset(c.route for c in settings.categories.values() if c.route)
 
 
+def _sources(configuration: Configuration) -> Finding:
+    from smartticket_daemon.domain import Finding
+
+    if configuration.sources:
+        return Finding(True, f"{len(configuration.sources)} sources")
+    return Finding(False, "no source is configured", "add a [sources.NAME] table to the settings")
+
+
+def _never_sure(settings: Settings, model: Model) -> list[str]:
+    """Categories that cannot reach the target precision, and have no threshold of their own."""
+    wanted = settings.policy.target_precision
+    reached = model.thresholds if wanted is None else model.thresholds_at(wanted)
+    own = {name for name, category in settings.categories.items() if category.threshold is not None}
+    return [name for name in model.categories if name not in reached and name not in own]
+
+
 def _state(folder: Path) -> Finding:
-    """Whether the state directory can be written; it is made when the daemon starts."""
+    """Whether the state directory can be written and its journal read; the first start makes both."""
     import os
 
     from smartticket_daemon.domain import Finding
+    from smartticket_daemon.errors import JournalError
+    from smartticket_daemon.journal import journal_exists, open_journal
 
     existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if existing.is_dir() and os.access(existing, os.W_OK):
-        return Finding(True, f"{folder} can be written")
-    return Finding(False, f"{folder} cannot be written", f"make it writable for user {os.getuid()}")
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        return Finding(False, f"{folder} cannot be written", f"make it writable for user {os.getuid()}")
+    try:
+        if journal_exists(folder):
+            open_journal(folder).close()
+    except JournalError as error:
+        return Finding(False, str(error), exit_code=error.exit_code)
+    return Finding(True, f"{folder} can be written")

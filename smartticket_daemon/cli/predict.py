@@ -35,16 +35,23 @@ def predict(
     """Category, confidence and suggested reply of one message, or of every row of a file."""
     if (text is None) == (data is None):
         raise typer.BadParameter("give either a text (or -) or --data FILE")
+    if data is None and (text_column or subject_column or body_column):
+        raise typer.BadParameter("--text, --subject and --body name columns of --data FILE")
     if data and bool(text_column) == bool(subject_column and body_column):
         raise typer.BadParameter("with --data name --text COL, or --subject COL and --body COL")
     oracle = _Oracle(config, model)
     if data is None:
-        answers = oracle.answers(iter([("", sys.stdin.read() if text == "-" else text or "")]))
+        answers = oracle.answers(iter([("", _standard_input() if text == "-" else text or "")]))
     else:
         columns = [text_column] if text_column else [subject_column, body_column]
         answers = oracle.answers(_pairs(data, [c for c in columns if c], encoding))
     for answer in answers:
         print_json(answer) if as_json or data else _print_answer(answer)
+
+
+def _standard_input() -> str:
+    """One message, read as a data file is: without byte order mark and NUL."""
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace").replace("\0", "")
 
 
 def _pairs(data: Path, columns: list[str], encoding: str) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +68,10 @@ def train(
         pipeline=pipeline,
         progress=_say_stage,
     )
+    say(f"{trained.rows} rows, left out: {_counted(trained.dropped)}")
+    if trained.out_of_reach:
+        never = ", ".join(trained.out_of_reach)
+        say(f"cannot reach precision {target_precision:g}, so always abstain: {never}")
     say(f"model written to {out}, digest {trained.digest[:12]}")
 
 
@@ -110,6 +115,10 @@ def _training() -> Any:
         words = f"training needs {error.name}: install SmartTicket with its extra, smartticket[training]"
         raise ConfigurationError(words) from None
     return api
+
+
+def _counted(dropped: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {number}" for reason, number in dropped.items() if number) or "none"
 
 
 def _say_stage(stage: str, share: float) -> None:

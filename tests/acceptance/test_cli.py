@@ -60,6 +60,15 @@ def test_predict_reads_standard_input_as_one_message() -> None:
     assert json.loads(run("predict", "-", "--json", given=f"{BILLING}\nThank you").stdout) == from_argument
 
 
+def test_standard_input_is_read_as_a_data_file_is() -> None:
+    plain = run("predict", BILLING, "--json").stdout
+    assert run("predict", "-", "--json", given=f"\ufeff{BILLING[:9]}\0{BILLING[9:]}").stdout == plain
+
+
+def test_columns_without_a_data_file_are_a_mistake() -> None:
+    assert run("predict", "hello", "--text", "body").returncode == 2
+
+
 def test_predict_of_nothing_abstains() -> None:
     answer = json.loads(run("predict", "  ", "--json").stdout)
     assert (answer["decision"], answer["reason"], answer["suggested_response"]) == ("abstain", "empty", None)
@@ -230,6 +239,34 @@ def test_check_reports_good_and_bad(desk: Desk) -> None:
     assert bad.returncode == 78
     findings = [json.loads(line) for line in bad.stdout.splitlines()]
     assert [f["place"] for f in findings if not f["ok"]] == ["gone"]
+
+
+def test_check_says_that_there_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "empty.toml").write_text(f'[daemon]\nstate_dir = "{tmp_path / "state"}"\n', "utf-8")
+    done = run("check", "--config", tmp_path / "empty.toml")
+    assert done.returncode == 78
+    assert "BAD  settings: no source is configured - add a [sources.NAME] table" in done.stdout
+
+
+def test_check_says_that_the_journal_is_none(desk: Desk) -> None:
+    desk.state.mkdir()
+    (desk.state / "journal.db").write_bytes(b"these are not the rows you are looking for" * 200)
+    done = desk.run("check")
+    assert done.returncode == 70
+    assert "is not a journal of SmartTicket" in done.stdout
+
+
+def test_check_lists_the_categories_that_cannot_be_that_precise(tmp_path: Path) -> None:
+    data = tmp_path / "few.csv"
+    data.write_text("label,text\na,one\nb,two\na,three\nb,four\n,five\n", "utf-8")
+    trained = run("train", "--data", data, "--label", "label", "--text", "text", "--out", tmp_path / "model")
+    assert trained.returncode == 0, trained.stderr
+    assert "4 rows, left out: unlabelled 1" in trained.stderr
+    assert "always abstain: a, b" in trained.stderr
+    config = tmp_path / "s.toml"
+    config.write_text(f'[model]\npath = "{tmp_path / "model"}"\n[categories.b]\nthreshold = 0.5\n', "utf-8")
+    found = [json.loads(line) for line in run("check", "--config", config, "--json").stdout.splitlines()]
+    assert "always abstain at this target_precision: a" in [f["text"] for f in found]
 
 
 def test_config_show_and_schema(desk: Desk) -> None:

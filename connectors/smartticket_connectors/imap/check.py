@@ -32,6 +32,8 @@ def diagnose(session: Session, keeper: Keeper, drafts: Drafts, routes: Collectio
 
 
 def _mend(error: SmartTicketError) -> str:
+    if "; " in str(error):
+        return ""  # it says so itself
     if isinstance(error, AccessDenied):
         return "look at username, auth and the file or command that gives the secret"
     return "look at host, port, tls, ca_file and folder"
