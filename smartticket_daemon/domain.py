@@ -9,7 +9,7 @@ A message is known by its `Key`, which never depends on the model or on where th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -200,11 +200,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """The planned remote change of one decision. Tags are added, never replaced."""
+    """The planned remote change of one decision. Tags are added, never replaced.
+
+    `rivals` are the tags that stand for other categories. They are no part of the change, only of the
+    question whether a person has decided otherwise meanwhile.
+    """
 
     tags: tuple[str, ...] = ()
     route: str | None = None
     note: Note | None = None
+    rivals: tuple[str, ...] = field(default=(), compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.tags or self.route or self.note)
@@ -215,7 +220,19 @@ class Triage:
             tags=tuple(t for t in self.tags if t not in done.tags),
             route=None if done.route == self.route else self.route,
             note=None if done.note_id else self.note,
+            rivals=self.rivals,
         )
+
+    def contradicted_by(self, tags: Iterable[str]) -> bool:
+        """Whether `tags`, those that are not ours, hold a rival or another one of our kind (`category__...`).
+
+        Case does not count, as with IMAP keywords.
+        """
+        ours = {tag.lower() for tag in self.tags}
+        others = {tag.lower() for tag in tags} - ours
+        kinds = tuple(tag.partition("__")[0] + "__" for tag in ours if "__" in tag)
+        rivals = {tag.lower() for tag in self.rivals} - ours
+        return any(tag in rivals or tag.startswith(kinds) for tag in others)
 
 
 @dataclass(frozen=True, slots=True)

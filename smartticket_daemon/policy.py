@@ -65,10 +65,13 @@ def _doubt(message: Message, prediction: Prediction, threshold: float | None) ->
 
 def plan(decision: Decision, policy: Policy, note: Note | None) -> Triage:
     """The change that `decision` asks for: abstaining sets only the unsure tag."""
+    rivals = tuple(sorted(policy.category_tags))
     if decision.action is Action.ABSTAIN:
-        return Triage(tags=(policy.unsure_tag,) if policy.unsure_tag else ())
+        return Triage(tags=(policy.unsure_tag,), rivals=rivals) if policy.unsure_tag else Triage()
     if decision.action is Action.SKIP or decision.category is None:
         return Triage()
     category = policy.categories[decision.category]
     wanted = note if policy.mode is Mode.SUGGEST else None
-    return Triage(tags=(category.tag,), route=category.route, note=wanted)
+    return Triage(
+        (category.tag,), category.route, wanted, tuple(tag for tag in rivals if tag != category.tag)
+    )

@@ -55,7 +55,12 @@ def triage_from(plan: Mapping[str, Any] | None) -> Triage:
     """The triage of a stored plan."""
     plan = plan or {}
     note = plan.get("note")
-    return Triage(tuple(plan.get("tags", ())), plan.get("route"), Note(**note) if note else None)
+    return Triage(
+        tuple(plan.get("tags", ())),
+        plan.get("route"),
+        Note(**note) if note else None,
+        tuple(plan.get("rivals", ())),
+    )
 
 
 def receipt_values(receipt: Receipt | None) -> dict[str, Any]:

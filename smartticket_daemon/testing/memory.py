@@ -131,7 +131,7 @@ class InMemoryConnector(Connector):
             raise Overtaken(ticket.status.value)
         if ticket.answered:
             raise Overtaken("answered")
-        if ticket.group_by_agent or _other_category(ticket.tags, triage.tags):
+        if ticket.group_by_agent or triage.contradicted_by(ticket.tags):
             raise Overtaken("human_decided")
         return ticket
 
@@ -199,9 +199,3 @@ class InMemoryConnector(Connector):
     def _sign_in(self) -> None:
         if self._settings.password != self._remote.password:
             raise AccessDenied(f"{self._name}: the password is wrong; set the right password")
-
-
-def _other_category(present: set[str], planned: tuple[str, ...]) -> bool:
-    """A tag of a planned tag's family (what stands before `__`) that is not planned: a person's decision."""
-    families = tuple(tag.partition("__")[0] + "__" for tag in planned if "__" in tag)
-    return any(tag.startswith(families) and tag not in planned for tag in present)

@@ -70,3 +70,26 @@ def test_skipping_plans_nothing() -> None:
 def test_a_category_is_recognised_by_its_tag_whatever_its_case() -> None:
     assert policy().category_of(frozenset({"vip", "CATEGORY__Billing"})) == "billing"
     assert policy().category_of(frozenset({"vip", "category__unsure"})) is None
+
+
+def test_every_other_category_is_a_rival_however_its_tag_is_named() -> None:
+    wish = Policy(
+        Mode.TAG, {"billing": CategoryPolicy("Bill"), "technical_issue": CategoryPolicy("Tech")}, "?"
+    )
+    planned = plan(decision(wish=replace(wish, mode=Mode.TAG)), wish, None)
+    unsure = plan(decision(replace(PREDICTION, confidence=0.0), wish=wish), wish, None)
+    assert (planned.tags, planned.contradicted_by(["vip", "bill"])) == (("Bill",), False)
+    assert planned.contradicted_by(["vip", "tech"])
+    assert unsure.contradicted_by(["BILL"])
+
+
+def test_a_tag_of_our_kind_is_a_rival_though_no_category_has_it() -> None:
+    planned = Triage(("category__billing", "lang:de"))
+    assert planned.contradicted_by(["Category__Legal"])
+    assert not planned.contradicted_by(["CATEGORY__billing", "lang:fr", "vip"])
+
+
+def test_what_is_left_to_do_has_the_same_rivals() -> None:
+    left = Triage(("Bill",), "Billing", None, ("Tech",)).minus(Receipt(tags=("Bill",)))
+    assert left == Triage((), "Billing")
+    assert left.contradicted_by(["tech"])

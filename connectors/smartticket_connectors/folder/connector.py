@@ -266,8 +266,7 @@ def _refuse_overtaken(letter: Letter, record: Record, triage: Triage, key: Key) 
         raise Overtaken("deleted")
     if "R" in letter.flags:
         raise Overtaken("answered")
-    families = tuple(tag.partition("__")[0] + "__" for tag in triage.tags if "__" in tag)
-    if any(tag.startswith(families) for tag in record.of_others(key) - set(triage.tags)):
+    if triage.contradicted_by(record.of_others(key)):
         raise Overtaken("human_decided")
 
 

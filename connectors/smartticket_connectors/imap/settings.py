@@ -43,7 +43,9 @@ class ImapSettings(SourceSettings):
         default=(), description="program and arguments that print an access token; no shell"
     )
     folder: Folder = "INBOX"
-    drafts: Folder | None = Field(default=None, description="default: the folder the server marks as \\Drafts")
+    drafts: Folder | None = Field(
+        default=None, description="default: the folder the server marks as \\Drafts"
+    )
     keyword_fallback: Literal["journal", "refuse"] = Field(
         default="journal", description="where the server keeps no keywords: tags in the journal only, or stop"
     )

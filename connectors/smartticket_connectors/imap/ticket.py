@@ -12,7 +12,7 @@ from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.session import Mailbox, Session
 from smartticket_connectors.imap.tags import Keeper
 from smartticket_connectors.mail.headers import identity
-from smartticket_daemon.domain import MessageRef
+from smartticket_daemon.domain import MessageRef, Triage
 from smartticket_daemon.errors import Overtaken
 
 NEWEST = 10_000
@@ -42,16 +42,17 @@ class Finder:
         self._indexes: dict[str, FolderIndex] = {}
 
     def find(self, ref: MessageRef, route: str | None = None) -> Look | None:
-        """The message where it was, or in the folder it may have been moved to; its folder is open then."""
+        """The message where it was, where we may have moved it, or where somebody put it back.
+
+        Its folder is open then.
+        """
         position = Position.parse(ref.position)
         if position is None:
             return None
         look = self.at_position(position, ref.ticket)
         if look and "\\deleted" not in look.flags:
             return look
-        box = self._session.mailbox
-        renumbered = box is None or (box.name, box.validity) != (position.folder, position.validity)
-        folders = ([position.folder] if renumbered else []) + ([route] if route else [])
+        folders = [route, position.folder] if route and route != position.folder else [position.folder]
         return next((look for look in (self.search(f, ref.ticket) for f in folders) if look), None)
 
     def at_position(self, position: Position, message: str) -> Look | None:
@@ -95,16 +96,12 @@ class Finder:
             return None
 
 
-def refuse_overtaken(look: Look, wanted: tuple[str, ...]) -> None:
-    """Raise Overtaken when a person answered, or set a tag of a kind (`category__...`) that we would set."""
+def refuse_overtaken(look: Look, triage: Triage) -> None:
+    """Raise Overtaken when a person answered, or set a tag that contradicts ours."""
     if "\\answered" in look.flags:
         raise Overtaken("answered")
-    kinds = {tag.lower().partition("__")[0] + "__" for tag in wanted if "__" in tag}
-    ours = {tag.lower() for tag in wanted}
-    for tag in look.tags:
-        kind, mark, _ = tag.lower().partition("__")
-        if kind + mark in kinds and tag.lower() not in ours:
-            raise Overtaken("human_decided")
+    if triage.contradicted_by(look.tags):
+        raise Overtaken("human_decided")
 
 
 def _header(row: dict[bytes, Any] | None) -> bytes | None:

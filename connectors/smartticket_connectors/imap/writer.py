@@ -30,12 +30,12 @@ class Writer:
 
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
-        self._keeper.learn(triage.tags)
+        self._keeper.learn((*triage.tags, *triage.rivals))
         route = folder_name(triage.route) if triage.route else None
         look = self._finder.find(ref, route)
         if look is None:
             raise Overtaken("deleted")
-        refuse_overtaken(look, triage.tags)
+        refuse_overtaken(look, triage)
         before = Position.parse(ref.position)
         was_moved = before is not None and look.position.folder != before.folder
         tags = self._tag(look, triage, earlier=was_moved)
