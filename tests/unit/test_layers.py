@@ -45,6 +45,7 @@ ARROWS = {
     "judge": ("domain", "errors", "ports", "filters", "policy", "replies"),
     "recognise": ("domain", "errors", "ports"),
     "pipeline": (*CORE, "backoff", "judge", "recognise"),
+    "undoing": (*CORE, "pipeline"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),
     "service": (),
