@@ -72,6 +72,5 @@ def plan(decision: Decision, policy: Policy, note: Note | None) -> Triage:
         return Triage()
     category = policy.categories[decision.category]
     wanted = note if policy.mode is Mode.SUGGEST else None
-    return Triage(
-        (category.tag,), category.route, wanted, tuple(tag for tag in rivals if tag != category.tag)
-    )
+    others = tuple(tag for tag in rivals if tag != category.tag)
+    return Triage((category.tag,), category.route, wanted, others)

@@ -132,10 +132,8 @@ def test_forged_marks_of_ours_gain_nothing(desk: Desk) -> None:
     desk.account.deliver(mail("1"))
     desk.round()
     (draft,) = desk.headers("Drafts")
-    forged = {
-        "X-SmartTicket-Key": draft["X-SmartTicket-Key"],
-        "X-SmartTicket-Seal": draft["X-SmartTicket-Seal"],
-    }
+    ours = ("X-SmartTicket-Key", "X-SmartTicket-Seal")
+    forged = {name: " ".join(draft[name].split()) for name in ours}
     desk.account.deliver(
         mail("2", "bob@customer.example", **forged),
         mail("3", "cy@customer.example", **{"Message-ID": draft["Message-ID"]}),
@@ -200,7 +198,6 @@ def test_a_route_that_cannot_be_made_is_the_operators_to_mend(desk: Desk) -> Non
     desk.tables = f'[categories.billing]\nthreshold = 0.3\nroute = "{"no%" if cyrus else "no.dots"}"\n'
     desk.account.deliver(mail("1"))
     assert desk.round() == desk.round() == (78, {"seen": 1, "pending": 1})
-    desk.tables = SURE
     assert desk.drafts().total() == 1
 
 

@@ -3,7 +3,17 @@ from dataclasses import replace
 
 import pytest
 
-from smartticket_daemon.domain import Action, Decision, Message, MessageRef, Mode, Note, Prediction, Triage
+from smartticket_daemon.domain import (
+    Action,
+    Decision,
+    Message,
+    MessageRef,
+    Mode,
+    Note,
+    Prediction,
+    Receipt,
+    Triage,
+)
 from smartticket_daemon.policy import CategoryPolicy, Policy, decide, plan
 from tests.desk import START, policy
 
@@ -76,7 +86,7 @@ def test_every_other_category_is_a_rival_however_its_tag_is_named() -> None:
     wish = Policy(
         Mode.TAG, {"billing": CategoryPolicy("Bill"), "technical_issue": CategoryPolicy("Tech")}, "?"
     )
-    planned = plan(decision(wish=replace(wish, mode=Mode.TAG)), wish, None)
+    planned = plan(decision(wish=wish), wish, None)
     unsure = plan(decision(replace(PREDICTION, confidence=0.0), wish=wish), wish, None)
     assert (planned.tags, planned.contradicted_by(["vip", "bill"])) == (("Bill",), False)
     assert planned.contradicted_by(["vip", "tech"])
