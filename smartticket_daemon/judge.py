@@ -71,10 +71,10 @@ class Judge:
 
     def _judge(self, classifier: Classifier, prediction: Prediction | None, message: Message) -> Verdict:
         prediction = prediction or _predict(classifier, [message])[0]
-        return self._verdict(message, prediction, classifier.digest)
+        return self.planned(message, decide(message, prediction, self.policy), classifier.digest)
 
-    def _verdict(self, message: Message, prediction: Prediction, digest: str) -> Verdict:
-        decision = decide(message, prediction, self.policy)
+    def planned(self, message: Message, decision: Decision, digest: str) -> Verdict:
+        """What today's policy makes of a decision, new or old; `digest` names the model that decided."""
         note = None
         if decision.action is Action.APPLY and decision.category and self.policy.mode is Mode.SUGGEST:
             note = self.replies.note(decision.category, decision.language, message)

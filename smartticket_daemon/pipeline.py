@@ -273,14 +273,25 @@ def describe(error: Exception) -> str:
 
 
 def replay(source: Source, item: Quarantined) -> bool:
-    """Put one quarantined message back in line, read and judged again when it never was.
+    """Put one quarantined message back in line.
 
-    Raises Overtaken when the message is gone, RejectedError when it still cannot be read.
+    A decision that was made stands, but is planned anew: the settings may have been mended since. Where the
+    message cannot be read for that, the old plan serves. One that was never judged is judged now.
+    Raises Overtaken when such a message is gone, RejectedError when it still cannot be read.
     """
     now = source.clock()
-    if source.journal.replay(item.key, now):
-        return True
-    message = source.connector.read(item.ref)
+    try:
+        message = source.connector.read(item.ref)
+    except SmartTicketError:
+        if source.journal.replay(item.key, now):
+            return True
+        raise
+    return source.journal.replay(item.key, now, _entry(source, _judged_again(source, item, message)))
+
+
+def _judged_again(source: Source, item: Quarantined, message: Message) -> Verdict:
+    record = next(r for r in source.journal.find(item.key) if r.key == item.key)
+    if record.decision.category in source.judge.policy.categories:
+        return source.judge.planned(message, record.decision, record.model)
     threads = source.journal.threads(source.name, message.answers)
-    verdict = next(iter(source.judge([message], frozenset(threads), now)))
-    return source.journal.replay(item.key, now, _entry(source, verdict))
+    return next(iter(source.judge([message], frozenset(threads), source.clock())))

@@ -285,6 +285,35 @@ def test_rejected_work_is_quarantined_at_once_and_can_be_replayed(desk: Desk) ->
     assert [desk.notes(t) for t in tickets] == [1, 1, 1]
 
 
+def test_a_replay_follows_the_settings_of_today(desk: Desk) -> None:
+    """A route that nobody can use is mended in the settings; what was done before it is not done again."""
+    ticket = desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("route", RejectedError("no such group"))
+    poll(desk.source())
+    (item,) = desk.journal.quarantined()
+    mended = desk.source()
+    categories = dict(mended.judge.policy.categories)
+    categories["billing"] = replace(categories["billing"], route="Accounts")
+    policy = replace(mended.judge.policy, categories=categories)
+    mended = replace(mended, judge=replace(mended.judge, policy=policy))
+    assert replay(mended, item)
+    poll(mended)
+    assert desk.ledger() == {"seen": 1, "applied": 1}
+    assert desk.remote.look(ticket).group == "Accounts"
+    assert (desk.notes(ticket), desk.tags(ticket)) == (1, {"category__billing"})
+
+
+def test_a_replay_of_what_is_gone_falls_back_on_the_plan_and_is_skipped(desk: Desk) -> None:
+    ticket = desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("tags", RejectedError("the field is locked"))
+    poll(desk.source())
+    (item,) = desk.journal.quarantined()
+    desk.remote.delete(ticket)
+    assert replay(desk.source(), item)
+    poll(desk.source())
+    assert desk.reasons() == {"deleted": 1}
+
+
 @pytest.mark.parametrize("error", [TransientError("try later"), ValueError("a customer's words")])
 def test_failing_work_is_tried_again_with_growing_waits_then_quarantined(
     desk: Desk, error: Exception

@@ -25,15 +25,14 @@ def diagnose(session: Session, keeper: Keeper, drafts: Drafts, routes: Collectio
         try:
             findings += step()
         except SmartTicketError as error:
-            findings.append(Finding(False, str(error), _mend(error), error.exit_code))
+            text, _, mend = str(error).partition("; ")
+            findings.append(Finding(False, text, mend or _mend(error), error.exit_code))
             if step is steps[0]:
                 break
     return Diagnosis(tuple(findings))
 
 
 def _mend(error: SmartTicketError) -> str:
-    if "; " in str(error):
-        return ""  # it says so itself
     if isinstance(error, AccessDenied):
         return "look at username, auth and the file or command that gives the secret"
     return "look at host, port, tls, ca_file and folder"
