@@ -56,7 +56,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def _findings(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
     from smartticket_daemon.domain import Finding
-    from smartticket_daemon.errors import SmartTicketError
+    from smartticket_daemon.errors import ModelError, SmartTicketError
     from smartticket_daemon.registry import connector_class
 
     yield "settings", _sources(configuration)
@@ -65,7 +65,8 @@ def _findings(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
         routes = yield from _fit(configuration)
     except SmartTicketError as error:
         routes = frozenset()
-        yield "model", Finding(False, str(error), exit_code=error.exit_code)
+        place = "model" if isinstance(error, ModelError) else "replies"
+        yield place, Finding(False, str(error), exit_code=error.exit_code)
     for name, own in configuration.sources.items():
         connector = connector_class(own.kind)(name, own)
         try:

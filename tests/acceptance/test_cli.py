@@ -248,6 +248,19 @@ def test_check_says_that_there_is_no_source(tmp_path: Path) -> None:
     assert "BAD  settings: no source is configured - add a [sources.NAME] table" in done.stdout
 
 
+def test_check_tells_a_broken_reply_from_a_broken_model(desk: Desk) -> None:
+    replies = desk.root / "replies"
+    (replies / "en").mkdir(parents=True)
+    (replies / "en" / "billing.txt").write_text("Dear {{ nobody }}", "utf-8")
+    desk.configure(f'[replies]\ndir = "{replies}"\n[model]\npath = "{desk.root / "model"}"\n')
+    assert "BAD  model: cannot read the model file" in desk.run("check").stdout
+    desk.configure(f'[replies]\ndir = "{replies}"\n')
+    done = desk.run("check")
+    assert done.returncode == 78
+    assert "BAD  replies: " in done.stdout
+    assert "unknown placeholder nobody" in done.stdout
+
+
 def test_check_says_that_the_journal_is_none(desk: Desk) -> None:
     desk.state.mkdir()
     (desk.state / "journal.db").write_bytes(b"these are not the rows you are looking for" * 200)
