@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -13,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+from smartticket_daemon.http import budget
 
 HTML = b"<!DOCTYPE html><html><body><h1>We'll be back soon</h1></body></html>"
 
@@ -94,6 +97,8 @@ class Server:
         self.errors: list[BaseException] = []
         self._stopped = threading.Event()
         self._http = _Threads(self)
+        # An earlier server on this port may have told another limit, by another clock.
+        budget._budgets.pop((self.url, ""), None)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -198,10 +203,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drop(self) -> None:
         self.close_connection = True
-        try:
+        with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def log_message(self, format: str, *args: Any) -> None:
         """Tests look at `requests` instead."""

@@ -189,6 +189,20 @@ def test_the_announced_limit_is_kept_and_credits_count(bench: Bench) -> None:
     print(f"100 tickets in {minutes:.1f} min, {bench.double.credits / 100:.2f} requests a ticket")
 
 
+def test_a_ticket_is_begun_only_with_room_for_all_of_it(bench: Bench) -> None:
+    connector, ref = bench.one()
+    bench.clock.forward(seconds=120)
+    bench.double.limits[""] = 7
+    for _ in range(3):
+        connector._api.me()
+    before = len(bench.double.requests)
+    with pytest.raises(RateLimited):
+        connector.apply(ref, PLAN, ref.key)
+    assert len(bench.double.requests) == before
+    bench.clock.forward(seconds=60)
+    assert connector.apply(ref, PLAN, ref.key).note_id
+
+
 ODD = [
     Reply(200, HTML),
     Reply(200),
