@@ -1,13 +1,22 @@
-"""Fixtures of several unit tests: mailboxes on disk."""
+"""Fixtures of several unit tests: a support desk, mailboxes on disk, daemons."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.folder_crash import FORMATS
 from tests.contract.mailboxes import DiskMailbox, EmlMailbox, MaildirMailbox
+from tests.desk import Desk
+from tests.unit.daemons import Running
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
 
 
 @pytest.fixture
@@ -25,3 +34,16 @@ def eml(tmp_path: Path) -> Path:
 @pytest.fixture(params=FORMATS)
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> DiskMailbox:
     return FORMATS[request.param](tmp_path / "mail")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Running]]:
+    running: list[Running] = []
+
+    def begin(*args: Any, **options: Any) -> Running:
+        running.append(Running(*args, **options))
+        return running[-1]
+
+    yield begin
+    for daemon in running:
+        daemon.end()
