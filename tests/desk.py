@@ -15,6 +15,7 @@ from smartticket_daemon.journal import SqlJournal, open_journal
 from smartticket_daemon.judge import Judge
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import CategoryPolicy, Policy
+from smartticket_daemon.polling import poll
 from smartticket_daemon.ports import LEDGER_WORDS
 from smartticket_daemon.replies import Replies
 from smartticket_daemon.testing import InMemoryConnector, InMemoryRemote, InMemorySettings
@@ -148,3 +149,10 @@ class Desk:
 
     def tags(self, ticket: str) -> set[str]:
         return set(self.remote.look(ticket).tags)
+
+
+def settle(desk: Desk, rounds: int = 12) -> None:
+    """Poll until nothing waits, moving the clock past every back-off and lease."""
+    for _ in range(rounds):
+        poll(desk.source())
+        desk.clock.forward(hours=2)
