@@ -31,7 +31,6 @@ LONGEST = 86_400.0
 @dataclass(slots=True)
 class _Window:
     total: int | None = None
-    left: int | None = None
     blocked: float = 0.0
     calls: deque[float] = field(default_factory=deque)
 
@@ -76,17 +75,18 @@ class Budget:
             for window in windows:
                 window.calls.extend([now] * cost)
 
-    def room(self, now: float, share: float, cost: int) -> None:
-        """Raise RateLimited unless `cost` more requests to the account are allowed now. Counts nothing.
+    def room(self, now: float, share: float, cost: int, endpoint: str = ACCOUNT) -> None:
+        """Raise RateLimited unless `cost` requests, one of them to `endpoint`, are allowed. Counts nothing.
 
-        The wait it asks for lasts until half of the budget is free again: whoever comes back for each
-        single request spends the budget on coming back.
+        The wait it asks for lasts until a good part is free again, half of the account's budget or an
+        eighth of the endpoint's: whoever comes back for each single request spends the former on that.
         """
         with self._lock:
-            window = self._window(ACCOUNT)
-            if window.wait(now, share, cost) > 0:
-                wait = window.wait(now, share, max(cost, window.ours(share) // 2))
-                raise RateLimited("our share of the rate limit is used up for now", retry_after=wait)
+            needed = [(self._window(endpoint), 1, 8), (self._window(ACCOUNT), cost, 2)]
+            if all(window.wait(now, share, count) <= 0 for window, count, _ in needed):
+                return
+            waits = [w.wait(now, share, max(count, w.ours(share) // part)) for w, count, part in needed]
+            raise RateLimited("our share of the rate limit is used up for now", retry_after=max(waits))
 
     def learn(self, now: float, said: Announced, endpoint: str = ACCOUNT, cost: int = 1) -> None:
         """Take in what an answer's headers say; what the request cost beyond `cost` is counted now."""

@@ -127,9 +127,12 @@ class Session:
         """Get other credentials, for services that answer nobody without a 401. False: there are none."""
         return self._auth.renew(self)
 
-    def room(self, cost: int) -> None:
-        """Raise RateLimited unless `cost` requests are allowed now, so that work is not begun in vain."""
-        self._budget.room(self.clock.monotonic(), self._settings.budget, cost)
+    def room(self, cost: int, endpoint: str = ACCOUNT) -> None:
+        """Raise RateLimited unless `cost` requests, one of them to `endpoint`, are allowed now.
+
+        Asked first, so that no work is begun in vain.
+        """
+        self._budget.room(self.clock.monotonic(), self._settings.budget, cost, endpoint)
 
     def close(self) -> None:
         """Let go of the connections; the session may be used again."""

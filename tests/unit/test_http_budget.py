@@ -165,6 +165,30 @@ def test_an_absurd_wait_is_capped() -> None:
     budget.take(0.0, 1.0)
 
 
+def test_room_counts_nothing_and_asks_to_come_back_for_more_than_one() -> None:
+    budget = Budget()
+    budget.room(0.0, 1.0, 3, "update")
+    budget.learn(0.0, told(total=16, name="update"), "update")
+    for second in range(16):
+        budget.room(float(second), 1.0, 3, "update")
+        budget.take(float(second), 1.0, "update")
+    with pytest.raises(RateLimited) as caught:
+        budget.room(16.0, 1.0, 3, "update")
+    assert caught.value.retry_after == WINDOW + 1 - 16  # until two of the sixteen are free
+    budget.room(WINDOW + 1, 1.0, 3, "update")
+
+
+def test_room_looks_at_the_account_too() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=4))
+    budget.take(0.0, 1.0)
+    budget.room(1.0, 1.0, 3, "update")
+    budget.take(1.0, 1.0)
+    with pytest.raises(RateLimited):
+        budget.room(2.0, 1.0, 3, "update")
+    budget.room(2.0, 1.0, 2)
+
+
 def test_all_on_one_account_share_one_budget() -> None:
     assert budget_of("https://a.example", "x") is budget_of("https://a.example", "x")
     assert budget_of("https://a.example", "x") is not budget_of("https://b.example", "x")

@@ -58,7 +58,8 @@ def _sign_in(desk: Desk, settings: ZendeskSettings, me: list[Json]) -> Iterator[
 
 def _reading(desk: Desk, me: Json) -> Iterator[Finding]:
     if me.get("role") == "admin":
-        desk.export({"start_time": int(desk.now.timestamp()) - 120}, 1)
+        if not desk.may_export:  # ten requests a minute are all that Zendesk allows
+            desk.export({"start_time": int(desk.now.timestamp()) - 120}, 1)
         yield Finding(True, "tickets are read by the export, a minute after they were made")
         return
     desk.listed("", 1)

@@ -37,7 +37,8 @@ class Desk:
         self.name = name
         self.session = session
         self.may_write = False
-        """True once Zendesk has let us change a ticket."""
+        self.may_export = False
+        """True once Zendesk has let us change a ticket, or use the export: neither is asked for nothing."""
         self._me: User | None = None
         self._groups: dict[int, str] = {}
         self._now: datetime | None = None
@@ -101,7 +102,9 @@ class Desk:
     def export(self, position: Mapping[str, Any], size: int) -> Answer:
         """One page of the cursor export, from a `start_time` or a `cursor`. Administrators only."""
         params = {**position, "per_page": size, "include": "users", "exclude_deleted": "true"}
-        return self._get("/incremental/tickets/cursor", params, endpoint=_EXPORT)
+        answer = self._get("/incremental/tickets/cursor", params, endpoint=_EXPORT)
+        self.may_export = True
+        return answer
 
     def listed(self, after: str, size: int) -> Answer:
         """One page of the ticket list, by id."""
@@ -126,6 +129,10 @@ class Desk:
         """Up to a hundred users."""
         ids = ",".join(map(str, sorted(numbers)))
         return users_of(objects(self._get("/users/show_many", {"ids": ids}).json().get("users")))
+
+    def room(self) -> None:
+        """Raises RateLimited unless a ticket can be read, with its audits, and written."""
+        self.session.room(3, _UPDATE)
 
     def update(self, number: int, change: Mapping[str, Any]) -> Json:
         """Write to one ticket, once. `change` comes from `smartticket_connectors.zendesk.change` alone."""

@@ -24,6 +24,7 @@ from smartticket_daemon.errors import (
     RejectedError,
     SmartTicketError,
     TransientError,
+    Unreachable,
 )
 from smartticket_daemon.http import Conflict, NotFound, Refused, Throttled
 
@@ -84,6 +85,7 @@ class Writer:
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """What the ticket's audits say that we did under this key."""
+        self._refuse_when_stopped()
         number = number_of(ref)
         try:
             history = read_history(self._desk.audits(number), key)
@@ -108,8 +110,8 @@ class Writer:
 
     def _write(self, number: int, plan: Callable[[Ticket, Users], Change | None]) -> Json | None:
         """Read, plan, write on exactly what was read; again when somebody was faster. None: nothing to do."""
-        if self.stopped:
-            raise ConfigurationError(self.stopped)
+        self._refuse_when_stopped()
+        self._desk.room()
         for _ in range(TRIES):
             ticket, users, fresh = self._read(number)
             if fresh:
@@ -123,6 +125,10 @@ class Writer:
             except Conflict:
                 log.info("ticket_changed_meanwhile", source=self._name, ticket=number)
         raise TransientError(f"{self._name}: ticket {number} keeps changing")
+
+    def _refuse_when_stopped(self) -> None:
+        if self.stopped:
+            raise ConfigurationError(self.stopped)
 
     def _read(self, number: int) -> tuple[Ticket, Users, bool]:
         try:
@@ -146,6 +152,9 @@ class Writer:
             if status is not Status.OPEN:
                 raise Overtaken(status.value) from None
             raise
+        except Unreachable as error:
+            # Zendesk answered a moment ago: this is the one request's trouble, and the other tickets go on.
+            raise TransientError(str(error), error.retry_after) from None
         except AccessDenied:
             if not self._desk.may_write:
                 raise
