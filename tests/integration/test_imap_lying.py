@@ -20,7 +20,8 @@ from smartticket_daemon.errors import (
     TransientError,
     Unreachable,
 )
-from tests.servers.lying import CAPABILITIES, LyingServer, Mail
+from tests.servers.lying import CAPABILITIES, LyingServer
+from tests.servers.lying_mail import Mail
 
 TIMEOUT = 2.0
 NOTE = Note("Hello,\nwe look into it.", "billing.en")

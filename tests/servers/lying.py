@@ -9,45 +9,12 @@ from __future__ import annotations
 import re
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
-_FIELDS = re.compile(rb"BODY\.PEEK\[HEADER\.FIELDS \(([^)]*)\)\](?:<0\.(\d+)>)?")
-_SECTION = re.compile(rb"BODY\.PEEK\[([0-9A-Z.]*)\]<0\.(\d+)>")
+from tests.servers.lying_mail import Folder, Mail, fetched
+
 CAPABILITIES = "IMAP4rev1 AUTH=PLAIN UIDPLUS MOVE IDLE SPECIAL-USE"
-
-
-@dataclass
-class Mail:
-    """One stored message."""
-
-    raw: bytes
-    flags: set[str] = field(default_factory=set)
-    labels: set[str] = field(default_factory=set)
-    arrived: float = field(default_factory=time.time)
-
-    @property
-    def parts(self) -> tuple[bytes, bytes]:
-        """Header block and text."""
-        header, _, text = self.raw.partition(b"\r\n\r\n")
-        return header + b"\r\n\r\n", text
-
-
-@dataclass
-class Folder:
-    """One mailbox."""
-
-    validity: int
-    uidnext: int = 1
-    mails: dict[int, Mail] = field(default_factory=dict)
-
-    def add(self, mail: Mail) -> int:
-        """Store a message; its UID."""
-        uid, self.uidnext = self.uidnext, self.uidnext + 1
-        self.mails[uid] = mail
-        return uid
 
 
 class LyingServer:
@@ -209,7 +176,7 @@ class Conversation:
         for seq, uid, mail in self._chosen(uids):
             if f"vanished {uid}" in self.server.lies:  # SEARCH named it, and FETCH does not know it
                 continue
-            values = [b"UID %d" % uid, *self._values(uid, mail, items)]
+            values = [b"UID %d" % uid, *fetched(uid, mail, items, self.server.lies)]
             line = b"* %d FETCH (%s)" % (seq, b" ".join(values))
             if f"cut {uid}" in self.server.lies and b"BODY" in items:  # dies of this message
                 raise OSError
@@ -218,28 +185,6 @@ class Conversation:
                 self.hang()
             self.send(line)
         self.done(tag)
-
-    def _values(self, uid: int, mail: Mail, items: bytes) -> Iterator[bytes]:
-        header, text = mail.parts
-        if b"FLAGS" in items:
-            yield b"FLAGS (%s)" % b" ".join(sorted(f.encode() for f in mail.flags))
-        if b"X-GM-LABELS" in items:
-            yield b"X-GM-LABELS (%s)" % b" ".join(b'"%s"' % one.encode() for one in sorted(mail.labels))
-        if b"INTERNALDATE" in items:
-            yield time.strftime('INTERNALDATE "%d-%b-%Y %H:%M:%S +0000"', time.gmtime(mail.arrived)).encode()
-        if b"RFC822.SIZE" in items:
-            yield b"RFC822.SIZE %d" % len(mail.raw)
-        if b"BODYSTRUCTURE" in items:
-            if f"poison {uid}" in self.server.lies:  # parentheses that never close
-                yield b'BODYSTRUCTURE (("TEXT" "PLAIN"'
-            else:
-                yield b'BODYSTRUCTURE ("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" %d 1)' % len(text)
-        if found := _FIELDS.search(items):
-            yield b"BODY[HEADER.FIELDS (%s)]%s " % (found[1], b"<0>" if found[2] else b"") + _literal(header)
-        for section, limit in _SECTION.findall(items):
-            content = {b"HEADER": header, b"TEXT": text, b"1": text, b"": mail.raw}[section][: int(limit)]
-            empty = f"nil {uid}" in self.server.lies and section in (b"1", b"TEXT")
-            yield b"BODY[%s]<0> " % section + (b"NIL" if empty else _literal(content))
 
     def do_store(self, tag: bytes, args: bytes) -> None:
         uids, what, given = args.split(b" ", 2)
@@ -322,7 +267,3 @@ class Conversation:
         assert self.folder is not None
         wanted = {int(u) for u in uids.split(b",")}
         return [(n, u, m) for n, (u, m) in enumerate(self.folder.mails.items(), 1) if u in wanted]
-
-
-def _literal(data: bytes) -> bytes:
-    return b"{%d}\r\n" % len(data) + data
