@@ -220,6 +220,24 @@ def test_a_lost_or_restored_journal_writes_no_second_draft(desk: Desk) -> None:
     assert (desk.drafts().total(), desk.tags()) == before
 
 
+def test_a_draft_that_was_sent_before_its_receipt_was_noted_is_not_written_again(desk: Desk) -> None:
+    desk.account.deliver(mail("1"))
+
+    def die_before_the_receipt(source: Source) -> int:
+        ingest(source)
+        (work,) = source.journal.claim(source.name, source.clock(), 60, 9)
+        source.connector.apply(work.ref, work.triage, work.key)
+        return 0
+
+    desk.round(die_before_the_receipt)
+    with desk.account.client("Drafts") as client:
+        if not client.folder_exists("Sent"):
+            client.create_folder("Sent")
+        client.move(client.search(), "Sent")
+    assert desk.round() == desk.round() == (0, {"seen": 1, "skipped": 1})
+    assert (desk.drafts().total(), desk.tags()) == (0, [{TAGGED}])
+
+
 @pytest.mark.dovecot
 def test_renumbering_in_the_middle_of_a_backlog(dovecot: Any, tmp_path: Path) -> None:
     desk = Desk(dovecot.account(), tmp_path, source={"batch": 2})

@@ -9,6 +9,7 @@ from smartticket_connectors.imap.drafts import Drafts, note_id
 from smartticket_connectors.imap.mover import Mover
 from smartticket_connectors.imap.position import Position
 from smartticket_connectors.imap.seal import Seal
+from smartticket_connectors.imap.sent import Sent
 from smartticket_connectors.imap.session import Session
 from smartticket_connectors.imap.settings import folder_name
 from smartticket_connectors.imap.tags import Keeper
@@ -26,6 +27,7 @@ class Writer:
         self._drafts = drafts
         self._finder = finder
         self._mover = Mover(session)
+        self._sent = Sent(session)
         self._tags_survive: set[tuple[int, str]] = set()
 
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
@@ -101,11 +103,13 @@ class Writer:
             raise TransientError(f"{self._session.where}: the folder was renumbered meanwhile")
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
-        """What an earlier attempt with this key left, as its draft tells."""
+        """What an earlier attempt with this key left, as its draft tells. Overtaken: an answer was sent."""
         try:
             draft = self._drafts.find(key, fresh=False)
         except NoFolderError:
-            return None  # an account without a drafts folder never got one from us
+            draft = None  # an account without a drafts folder never got one from us
+        if draft is None and self._sent.answers(ref, key):
+            raise Overtaken("answered")
         if draft is None:
             return None
         seal = self._drafts.seal(draft, key)
