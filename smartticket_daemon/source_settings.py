@@ -78,6 +78,11 @@ class SourceSettings(BaseModel):
         default=(), description="our own addresses: mail from them is never triaged"
     )
 
+    @property
+    def place(self) -> str | None:
+        """Equal for two sources that serve the same messages; None where nobody can tell."""
+        return None
+
 
 def read_secret(path: Path, what: str) -> str:
     """First line of a secret file; a relative path is looked up where services put credentials.

@@ -135,6 +135,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         # Its text quotes what it could not parse, which may be a secret.
         refuse(where, [*problems, *_unparsed(environ if environ is not None else os.environ)])
     sources, wrong = _sources(settings.sources)
+    wrong += _served_twice(sources, settings.policy.mode)
     if problems + wrong:
         refuse(where, problems + wrong)
     return Configuration(settings=settings, sources=sources)
@@ -150,6 +151,19 @@ def _sources(tables: Any) -> tuple[dict[str, SourceSettings], list[Problem]]:
         if found:
             sources[name] = found
     return sources, problems
+
+
+def _served_twice(sources: Mapping[str, SourceSettings], mode: Mode) -> list[Problem]:
+    """Two sources that both write to one place would each write their own reply."""
+    owners: dict[str, str] = {}
+    problems = []
+    for name, source in sources.items():
+        if source.place and (source.mode or mode) is not Mode.OBSERVE:
+            other = owners.setdefault(source.place, name)
+            if other != name:
+                mend = 'keep one of them, or set mode = "observe" in one'
+                problems.append(Problem(("sources", name), f"is the same place as [sources.{other}]", mend))
+    return problems
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -245,3 +245,17 @@ def test_durations_are_shown_as_they_are_written(tmp_path: Path) -> None:
     shown = load(file).settings.model_dump(mode="json")["daemon"]
     assert (shown["poll_interval"], shown["retry_base"]) == ("1.5s", "7200s")
     assert load(write(tmp_path, f'[daemon]\npoll_interval = "{shown["poll_interval"]}"\n'))
+
+
+def two_sources(tmp_path: Path, second: str = "") -> Path:
+    box = 'kind = "imap"\nhost = "mail.example.org"\nusername = "a@example.org"\npassword_file = "p"\n'
+    other = box.replace("mail.example.org", "MAIL.example.org") + 'folder = "inbox"\n' + second
+    return write(tmp_path, f"[sources.one]\n{box}[sources.two]\n{other}")
+
+
+def test_two_sources_that_would_both_write_to_one_place_are_refused(tmp_path: Path) -> None:
+    assert "[sources] two: is the same place as [sources.one]" in problems(two_sources(tmp_path))
+    assert load(two_sources(tmp_path, 'mode = "observe"\n')).sources.keys() == {"one", "two"}
+    folder = f'kind = "folder"\npath = "{tmp_path}"\n'
+    around = folder.replace(str(tmp_path), f"{tmp_path}/../{tmp_path.name}")
+    assert "same place" in problems(write(tmp_path, f"[sources.one]\n{folder}[sources.two]\n{around}"))

@@ -23,6 +23,11 @@ class FolderSettings(SourceSettings):
     create_folders: bool = Field(default=True, description="make a missing folder that mail is routed to")
     batch: int = Field(default=50, ge=1, le=500, description="messages judged and recorded at once")
 
+    @property
+    def place(self) -> str:
+        """One place on the disk, whatever way leads to it."""
+        return f"folder {self.path.resolve()}"
+
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if not is_safe(self.drafts):

@@ -55,6 +55,11 @@ class ImapSettings(SourceSettings):
         default=timedelta(seconds=60), description="a server that does not answer costs at most this"
     )
 
+    @property
+    def place(self) -> str:
+        """One folder of one account."""
+        return f"imap {self.host.lower()}:{self.port} {self.username} {self.folder}"
+
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, values: Any) -> Any:
