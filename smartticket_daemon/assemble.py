@@ -12,7 +12,7 @@ from pathlib import Path
 from smartticket_config.settings import Configuration, Settings
 from smartticket_daemon.backoff import Backoff
 from smartticket_daemon.errors import ConfigurationError
-from smartticket_daemon.filters import FilterRules
+from smartticket_daemon.filters import FilterRules, normal_address
 from smartticket_daemon.judge import Judge, Verdict
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import CategoryPolicy, Policy
@@ -107,7 +107,7 @@ def filter_rules(source: SourceSettings, policy: Policy) -> Callable[[datetime],
         return FilterRules(
             now=now,
             category_tags=policy.category_tags,
-            own_addresses=frozenset(address.lower() for address in own),
+            own_addresses=frozenset(map(normal_address, own)),
             triage_replies=source.on_reply == "triage",
             max_age=source.max_age if source.start == "now" else None,
             start=source.start if isinstance(source.start, datetime) else None,
@@ -134,6 +134,12 @@ def build_source(name: str, parts: Parts) -> Source:
     )
 
 
+def need_sources(configuration: Configuration) -> None:
+    """Raise ConfigurationError when there is nothing to serve."""
+    if not configuration.sources:
+        raise ConfigurationError("no source is configured: add a [sources.NAME] table to the settings")
+
+
 def prepare(
     configuration: Configuration,
     journal: Journal,
@@ -146,8 +152,7 @@ def prepare(
     model cannot be loaded. `watch` is told the source's name and each verdict.
     """
     settings = configuration.settings
-    if not configuration.sources:
-        raise ConfigurationError("no source is configured: add a [sources.NAME] table to the settings")
+    need_sources(configuration)
     model, replies = load_model(settings), load_replies(settings)
     refuse_misfit(settings, model, replies)
     parts = Parts(configuration, model, replies, journal, stopping)

@@ -29,7 +29,7 @@ class Backoff:
 
 
 def must_wait(until: datetime | None, now: datetime) -> bool:
-    """Whether a wait is still on; one for longer than anybody may ask was noted before the clock was set back."""
+    """Whether a wait is still on; one longer than may be asked for dates from before a clock was set back."""
     return until is not None and now < until <= now + LONGEST_ASKED
 
 

@@ -224,10 +224,7 @@ class Triage:
         )
 
     def contradicted_by(self, tags: Iterable[str]) -> bool:
-        """Whether `tags`, those that are not ours, hold a rival or another one of our kind (`category__...`).
-
-        Case does not count, as with IMAP keywords.
-        """
+        """Whether `tags`, ours left out, hold a rival or another of our kind (`category__...`), any case."""
         ours = {tag.lower() for tag in self.tags}
         others = {tag.lower() for tag in tags} - ours
         kinds = tuple(tag.partition("__")[0] + "__" for tag in ours if "__" in tag)

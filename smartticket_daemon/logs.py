@@ -12,13 +12,19 @@ from typing import TextIO
 import structlog
 
 
-def configure(*, verbose: bool = False, colours: bool | None = None, stream: TextIO | None = None) -> None:
+def configure(
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
+    colours: bool | None = None,
+    stream: TextIO | None = None,
+) -> None:
     """Set up structlog and route foreign loggers through it, warnings and worse only.
 
-    Events go to `stream`, without one to standard error.
+    `quiet` keeps our own events to warnings too. Events go to `stream`, without one to standard error.
     """
     stream = stream or sys.stderr
-    level = logging.DEBUG if verbose else logging.INFO
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     terminal = stream.isatty() if colours is None else colours
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()

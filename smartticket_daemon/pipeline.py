@@ -9,11 +9,11 @@ claimed in the journal before it is tried, and looked up at the remote before it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from traceback import extract_tb
 
 import structlog
@@ -23,7 +23,6 @@ from smartticket_daemon.domain import (
     Action,
     Batch,
     Decision,
-    Key,
     Message,
     Receipt,
     State,
@@ -42,14 +41,13 @@ from smartticket_daemon.errors import (
 )
 from smartticket_daemon.judge import Judge, Verdict
 from smartticket_daemon.ports import Connector, Entry, Journal, Quarantined, Work
+from smartticket_daemon.receipts import Written
 from smartticket_daemon.recognise import recognise
 
 log = structlog.get_logger()
 
 CLAIM = 20
 """How many deliveries are claimed in one commit."""
-PATIENCE = 0.2
-"""Seconds a receipt may wait for others to share a commit with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Source:
     routes: frozenset[str] = frozenset()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stopping: Callable[[], bool] = lambda: False
+    verified: Event = field(default_factory=Event)
+    """Set once this process has seen that the source has all it needs."""
     watch: Callable[[Verdict], None] | None = None
     """Sees every verdict as it is recorded; the dry run prints them."""
 
@@ -155,7 +155,7 @@ def deliver(source: Source) -> int:
 
 
 def _deliver_all(source: Source, claimed: list[Work]) -> int:
-    done, waiting, written = 0, iter(claimed), _Written(source)
+    done, waiting, written = 0, iter(claimed), Written(source.journal, source.clock)
     try:
         for work in waiting:
             done += _deliver_one(source, work, written)
@@ -168,31 +168,7 @@ def _deliver_all(source: Source, claimed: list[Work]) -> int:
     return done
 
 
-class _Written:
-    """Receipts on their way into the journal: several share a commit, none waits for longer than PATIENCE.
-
-    Should the process die before, these messages are still claimed and will be looked up.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._receipts: dict[Key, Receipt] = {}
-        self._stored = time.monotonic()
-
-    def add(self, key: Key, receipt: Receipt) -> None:
-        """Take one in."""
-        self._receipts[key] = receipt
-        if time.monotonic() - self._stored > PATIENCE:
-            self.store()
-
-    def store(self) -> None:
-        """Commit what there is."""
-        if self._receipts:
-            self._source.journal.complete(self._receipts, self._source.clock())
-        self._receipts, self._stored = {}, time.monotonic()
-
-
-def _deliver_one(source: Source, work: Work, written: _Written) -> bool:
+def _deliver_one(source: Source, work: Work, written: Written) -> bool:
     """One message: True when it is settled, False when it waits. Raises what concerns the whole source."""
     try:
         receipt = _send(source.connector, work)

@@ -49,7 +49,7 @@ def poll(source: Source) -> int:
     if must_wait(health.not_before, now):
         return WAITS
     try:
-        if not health.last_success:
+        if not source.verified.is_set():
             _verify(source)
         ingest(source)
         deliver(source)
@@ -65,10 +65,11 @@ def poll(source: Source) -> int:
 
 
 def _verify(source: Source) -> None:
-    """Before a source's first round in this journal, and while it has never worked: is all it needs there?"""
+    """Before a source's first round in this process: is all that it and the settings of today need there?"""
     if bad := next((f for f in source.connector.check(source.routes).findings if not f.ok), None):
         text = f"{bad.text} - {bad.mend}" if bad.mend else bad.text
         raise _KINDS.get(bad.exit_code, ConfigurationError)(text)
+    source.verified.set()
 
 
 def _fails(source: Source, health: Health, error: Exception) -> int:

@@ -207,7 +207,7 @@ class Journal(Protocol):
     def release(
         self, key: Key, not_before: datetime, error: str, now: datetime, *, counted: bool = True
     ) -> None:
-        """Give work back, due again at `not_before`; one days ahead says that the clock was set back: due now.
+        """Give work back, due at `not_before`; if that is days ahead the clock was set back: due now.
 
         `counted=False`: the whole source was in trouble, so the attempt does not count against the
         message; it is looked up before the next one all the same.

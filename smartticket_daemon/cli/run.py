@@ -31,7 +31,7 @@ def run(
     """Poll the sources, triage what is new, deliver what is due."""
     from smartticket_daemon import logs
 
-    logs.configure(verbose=verbose)
+    logs.configure(verbose=verbose, quiet=dry_run)
     configuration = load_settings(config)
     if dry_run:
         from smartticket_daemon.cli.dry_run import rehearse
@@ -41,11 +41,12 @@ def run(
 
 
 def _run(configuration: Configuration, *, once: bool, as_json: bool) -> int:
-    from smartticket_daemon.assemble import prepare
+    from smartticket_daemon.assemble import need_sources, prepare
     from smartticket_daemon.journal import hold_state, open_journal
     from smartticket_daemon.runner import Daemon, run_once
     from smartticket_daemon.service import Stop
 
+    need_sources(configuration)
     stop = Stop()
     stop.install()
     daemon = configuration.settings.daemon

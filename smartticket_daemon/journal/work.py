@@ -31,7 +31,7 @@ DELIVERED = (State.APPLIED.value, State.ABSTAINED.value)
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
-    """Pending, and not waiting for a later moment, unless that is so far ahead that the clock was set back."""
+    """Pending, and not waiting, unless for a moment so far ahead that the clock was set back."""
     until = message.c.not_before
     return _PENDING & or_(until.is_(None), until <= now, until > now + LONGEST_WAIT)
 

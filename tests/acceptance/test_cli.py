@@ -152,7 +152,7 @@ def test_dry_run_shows_everything_and_changes_nothing(desk: Desk) -> None:
     desk.deliver("Out of office", "I am away", Auto_Submitted="auto-replied")
     before = desk.files()
     done = desk.run("run", "--dry-run", "--once", "--json")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     shown, skipped = (json.loads(line) for line in done.stdout.splitlines())
     assert list(shown) == PROPOSAL
     assert (shown["category"], shown["decision"], shown["tags"]) == (
@@ -229,6 +229,7 @@ def test_no_source_is_a_configuration_error(tmp_path: Path) -> None:
     done = run("run", "--once", "--config", tmp_path / "empty.toml")
     assert done.returncode == 78
     assert "no source" in done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_check_reports_good_and_bad(desk: Desk) -> None:

@@ -44,7 +44,8 @@ ARROWS = {
     # What happens to a message
     "judge": ("domain", "errors", "ports", "filters", "policy", "replies"),
     "recognise": ("domain", "errors", "ports"),
-    "pipeline": (*CORE, "backoff", "judge", "recognise"),
+    "receipts": CORE,
+    "pipeline": (*CORE, "backoff", "judge", "receipts", "recognise"),
     "undoing": (*CORE, "pipeline"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),

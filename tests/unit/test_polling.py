@@ -147,8 +147,10 @@ def test_a_source_is_checked_before_its_first_round(desk: Desk, code: int) -> No
     assert poll(desk.source(connector=connector)) == code
     assert "create it" in desk.journal.health("support").error
     assert "fetch" not in desk.remote.calls
-    assert poll(desk.source()) == DONE
-    assert poll(desk.source(connector=connector)) == DONE
+    source = desk.source()
+    assert [poll(source), poll(source)] == [DONE, DONE]
+    assert desk.remote.calls["check"] == 1
+    assert poll(desk.source(connector=connector)) == code, "a new process looks again"
 
 
 def test_the_gravest_code_speaks_for_all() -> None:
