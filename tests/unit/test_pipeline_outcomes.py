@@ -1,4 +1,4 @@
-"""What ingest() and deliver() make of messages: a remote in memory, a real journal, balanced at every call."""
+"""What ingest() and deliver() make of messages: in-memory remote, real journal, balanced at every call."""
 
 from collections.abc import Callable
 from dataclasses import replace
