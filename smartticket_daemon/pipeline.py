@@ -181,7 +181,9 @@ def _deliver_one(source: Source, work: Work, written: Written) -> bool:
     except JournalError:
         raise
     except (Unreachable, RateLimited, ConfigurationError) as error:
-        _source_trouble(source, work, error)
+        if isinstance(error, Unreachable) and _answers(source.connector):
+            return _message_trouble(source, work, error)
+        _give_back(source, work, error)
         raise
     except Exception as error:  # noqa: BLE001 - one message's trouble, whatever it is, stays its own
         return _message_trouble(source, work, error)
@@ -205,11 +207,8 @@ def _send(connector: Connector, work: Work) -> Receipt:
         return found  # our note stands, and so does what a person did since
 
 
-def _source_trouble(source: Source, work: Work, error: SmartTicketError) -> None:
-    """Silence while the source answers otherwise is this message's own trouble; any other counts for none."""
-    if isinstance(error, Unreachable) and _answers(source.connector):
-        _message_trouble(source, work, error)
-        return
+def _give_back(source: Source, work: Work, error: SmartTicketError) -> None:
+    """The whole source is in trouble: that does not count against the message, but leaves a doubt."""
     now = source.clock()
     source.journal.release(
         work.key, now + (asked_wait(error) or timedelta(0)), describe(error), now, counted=False
@@ -217,6 +216,7 @@ def _source_trouble(source: Source, work: Work, error: SmartTicketError) -> None
 
 
 def _answers(connector: Connector) -> bool:
+    """Silence while the source answers otherwise is one message's own trouble."""
     try:
         return connector.check().ok
     except SmartTicketError:

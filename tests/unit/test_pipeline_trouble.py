@@ -120,13 +120,24 @@ def test_failing_work_is_tried_again_with_growing_waits_then_quarantined(
 def test_a_message_that_always_fails_comes_after_those_that_never_did(desk: Desk) -> None:
     desk.remote.deliver("billing", "Twice.", created=START - timedelta(hours=1))
     desk.remote.fail("tags", Unreachable("no answer to this one"))
-    assert poll(desk.source()) == Unreachable.exit_code
+    assert poll(desk.source()) == TransientError.exit_code
     others = [desk.remote.deliver("billing", f"Text {n}") for n in range(3)]
     desk.clock.forward(minutes=5)
     desk.remote.fail("applied", Unreachable("no answer to this one"))
-    assert poll(desk.source()) == Unreachable.exit_code
+    assert poll(desk.source()) == TransientError.exit_code
     assert [desk.notes(ticket) for ticket in others] == [1, 1, 1]
     assert desk.ledger() == {"seen": 4, "applied": 3, "pending": 1}
+
+
+def test_one_broken_connection_does_not_hold_up_the_round(desk: Desk) -> None:
+    tickets = [desk.remote.deliver("billing", f"Text {n}") for n in range(3)]
+    desk.remote.fail("tags", Unreachable("no answer to this one"))
+    assert poll(desk.source()) == TransientError.exit_code
+    assert sum(desk.notes(ticket) for ticket in tickets) == 2
+    assert desk.journal.health("support").failing_since is None
+    desk.clock.forward(minutes=5)
+    assert poll(desk.source()) == 0
+    assert [desk.notes(ticket) for ticket in tickets] == [1, 1, 1]
 
 
 def test_a_wait_of_nothing_does_not_burn_the_attempts(desk: Desk) -> None:
