@@ -411,3 +411,97 @@ def test_no_credential_gets_anywhere(account: Account, caplog: pytest.LogCapture
     assert "canary" not in " ".join([*said, caplog.text, out.getvalue()])
     for request in account.double.requests:
         assert "canary" not in request.path + str(request.query)
+
+
+def test_what_is_gone_or_cannot_be_read_is_told(account: Account) -> None:
+    connector, ref = first(account)
+    account.double.tickets[int(ref.ticket)].extra["status"] = "frozen"
+    with pytest.raises(RejectedError):
+        connector.apply(ref, Triage((TAG,)), ref.key)
+    assert [state.exists for state in connector.current([ref])] == [False]
+    account.delete(ref.ticket)
+    for verb in (lambda: connector.applied(ref, ref.key), lambda: connector.read(ref)):
+        with pytest.raises(Overtaken, match="deleted"):
+            verb()
+
+
+def test_a_deleted_ticket_that_is_still_shown_is_deleted(account: Account) -> None:
+    connector, ref = first(account)
+    account.double.tickets[int(ref.ticket)].extra["status"] = "deleted"
+    with pytest.raises(Overtaken, match="deleted"):
+        connector.read(ref)
+
+
+def test_a_ticket_deleted_while_it_is_read_is_read_all_the_same(account: Account) -> None:
+    ticket = account.double.create("Hello", "text", status="open")
+    account.double.hour.forward(120)
+    account.double.troubles.order(Fault(Reply(404, {})), path="/audits")
+    assert not read_all(account)[str(ticket)].answered
+
+
+def test_an_answer_without_our_mark_stops_the_source(account: Account) -> None:
+    connector, ref = first(account)
+    shown = account.double.tickets[int(ref.ticket)].shown(account.double.url)
+    account.double.troubles.order(Fault(Reply(200, {"ticket": shown, "audit": {}})), "PUT")
+    with pytest.raises(ConfigurationError, match="mark"):
+        connector.apply(ref, Triage((TAG,)), ref.key)
+
+
+def test_a_public_note_that_cannot_be_hidden_is_said_with_what_to_do(account: Account) -> None:
+    connector, ref = first(account)
+    account.double.publishes = True
+    account.double.troubles.order(Fault(Reply(403, {})), path="/make_private")
+    with pytest.raises(ConfigurationError, match="by hand, at once"):
+        connector.apply(ref, Triage((TAG,), None, NOTE), ref.key)
+    assert [f.exit_code for f in connector.check().findings if not f.ok] == [78]
+
+
+def test_pages_that_do_not_end_are_no_answer(account: Account) -> None:
+    connector, ref = first(account)
+    page = {"audits": [], "meta": {"has_more": True, "after_cursor": "x"}}
+    account.double.troubles.order(Fault(Reply(200, page)), path="/audits", times=5)
+    with pytest.raises(Unreachable, match="come to an end"):
+        connector.applied(ref, ref.key)
+
+
+def test_a_long_history_is_read_to_its_end(account: Account) -> None:
+    connector, ref = first(account)
+    for number in range(250):
+        account.double.speak(int(ref.ticket), AGENT if number == 249 else ADMIN, public=number == 249)
+    account.double.tickets[int(ref.ticket)].status = "new"
+    account.double.hour.forward(60)
+    with pytest.raises(Overtaken, match="answered"):
+        connector.apply(ref, Triage((TAG,)), ref.key)
+
+
+def test_a_group_without_a_name_is_shown_by_its_number(account: Account) -> None:
+    ticket = account.double.create("Hello", "text", group=360999)
+    account.double.hour.forward(120)
+    assert read_all(account)[str(ticket)].group == "360999"
+
+
+def test_no_zendesk_there_when_reading(account: Account) -> None:
+    connector = account.connect()
+    connector.check()
+    account.double.troubles.order(Fault(Reply(404, b"")), path="/incremental")
+    with pytest.raises(ConfigurationError, match="there is no Zendesk"):
+        list(connector.fetch(None))
+
+
+def test_an_export_that_refuses_its_beginning_is_rejected(account: Account) -> None:
+    account.double.troubles.order(Fault(Reply(422, {})), path="/incremental")
+    with pytest.raises(RejectedError):
+        list(account.connect().fetch(None))
+
+
+def test_the_list_refuses_like_anything_else(account: Account) -> None:
+    account.double.role = "agent"
+    account.double.troubles.order(Fault(Reply(403, {})), path="/api/v2/tickets")
+    with pytest.raises(AccessDenied):
+        list(account.connect().fetch(None))
+
+
+def test_observing_asks_for_no_right_to_write(account: Account) -> None:
+    account.double.scope = "read"
+    assert account.connect(mode="observe").check().ok
+    assert account.double.calls["PUT /api/vN/tickets/N"] == 0
