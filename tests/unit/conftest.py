@@ -1,4 +1,4 @@
-"""Fixtures of several unit tests: a support desk, mailboxes on disk, daemons."""
+"""Fixtures of several unit tests: a support desk, mailboxes on disk, daemons, an hour, a network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import responses
 
 from tests.contract.folder_crash import FORMATS
 from tests.contract.mailboxes import DiskMailbox, EmlMailbox, MaildirMailbox
 from tests.desk import Desk
+from tests.doubles.hour import Hour
 from tests.unit.daemons import Running
 
 
@@ -47,3 +49,14 @@ def start() -> Iterator[Callable[..., Running]]:
     yield begin
     for daemon in running:
         daemon.end()
+
+
+@pytest.fixture
+def hour() -> Hour:
+    return Hour()
+
+
+@pytest.fixture
+def net() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock

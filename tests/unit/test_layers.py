@@ -171,7 +171,6 @@ STILL_LONG = {
     "tests/doubles/zendesk.py",
     "tests/integration/test_freshdesk_walk.py",
     "tests/integration/test_zendesk_account.py",
-    "tests/unit/test_http_session.py",
 }
 CHECKS = {
     str(file.relative_to(ROOT)): file
