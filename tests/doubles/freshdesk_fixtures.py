@@ -1,4 +1,4 @@
-"""A pytest plug-in: the fixture `bench`."""
+"""A pytest plug-in: the fixtures `bench` and `town`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.desk import Clock
 from tests.doubles.freshdesk import FreshdeskDouble
 from tests.doubles.freshdesk_bench import Bench
+from tests.doubles.freshdesk_town import Town
 
 
 @pytest.fixture
@@ -21,3 +22,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         assert double.errors == []
         assert double.violations == []
         assert bench.harness.public() == 0
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    clock = Clock()
+    with FreshdeskDouble(clock) as double:
+        yield Town(double, clock, tmp_path)
+        assert double.errors == []
+        assert double.violations == []
