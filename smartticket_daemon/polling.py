@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,6 +13,7 @@ from smartticket_daemon.errors import (
     ConfigurationError,
     JournalError,
     ModelError,
+    RateLimited,
     SmartTicketError,
     TransientError,
     Unreachable,
@@ -30,6 +32,9 @@ _TROUBLES = (
     WAITS,
 )
 """The exit codes a failing source can earn, the gravest first."""
+
+PATIENCE = timedelta(hours=1)
+"""A source that is asked to slow down for longer than this without one good round is failing."""
 
 _KINDS: dict[int, type[SmartTicketError]] = {
     AccessDenied.exit_code: AccessDenied,
@@ -52,7 +57,7 @@ def poll(source: Source) -> int:
         if not source.verified.is_set():
             _verify(source)
         ingest(source)
-        deliver(source)
+        until = _deliver(source)
     except (JournalError, ModelError):
         raise
     except Exception as error:  # noqa: BLE001 - a broken source must not stop the others
@@ -60,8 +65,17 @@ def poll(source: Source) -> int:
     if health.failing_since:
         log.info("source_recovered", source=source.name, failures=health.failures)
     at = source.clock()
-    source.journal.set_health(source.name, Health(last_poll=at, last_success=at))
+    source.journal.set_health(source.name, Health(last_poll=at, last_success=at, not_before=until))
     return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
+
+
+def _deliver(source: Source) -> datetime | None:
+    """Deliver until done or asked to slow down: then the moment to go on, which is no failure."""
+    try:
+        deliver(source)
+    except RateLimited as error:
+        return _until(error, source.clock())
+    return None
 
 
 def _verify(source: Source) -> None:
@@ -74,20 +88,34 @@ def _verify(source: Source) -> None:
 
 def _fails(source: Source, health: Health, error: Exception) -> int:
     code = error.exit_code if isinstance(error, SmartTicketError) else INTERNAL
-    now, wait = source.clock(), asked_wait(error)
+    now = source.clock()
+    if _only_slow(health, error, now):
+        source.journal.set_health(source.name, replace(health, not_before=_until(error, now), last_poll=now))
+        return WAITS
     failing = replace(
         health,
         failing_since=health.failing_since or now,
         failures=health.failures + 1,
         error=describe(error),
         exit_code=code if code in _TROUBLES else INTERNAL,
-        not_before=None if wait is None else now + wait,
+        not_before=_until(error, now),
         last_poll=now,
     )
     source.journal.set_health(source.name, failing)
     source.connector.close()
     log.error("source_failing", source=source.name, error=failing.error, failures=failing.failures)
     return failing.exit_code
+
+
+def _until(error: Exception, now: datetime) -> datetime | None:
+    wait = asked_wait(error)
+    return None if wait is None else now + wait
+
+
+def _only_slow(health: Health, error: Exception, now: datetime) -> bool:
+    """Being asked to slow down is a failure only when nothing has worked for PATIENCE."""
+    recent = health.last_success is not None and now - health.last_success < PATIENCE
+    return isinstance(error, RateLimited) and recent
 
 
 def gravest(codes: list[int]) -> int:

@@ -98,6 +98,7 @@ class Daemon:
         self._progress(source.name)
         try:
             self._work(source)
+            self._resume(source)
         except SmartTicketError as error:
             log.critical("cannot_go_on", source=source.name, error=str(error))
             self._stop.ask(error.exit_code)
@@ -106,6 +107,13 @@ class Daemon:
             self._stop.ask(JournalError.exit_code)
         finally:
             self._signs.pop(source.name, None)
+
+    def _resume(self, source: Source) -> None:
+        """A wait that ends before the next round is due brings that round forward."""
+        until = source.journal.health(source.name).not_before
+        job = next(job for own, job in zip(self._sources, self._jobs, strict=True) if own is source)
+        if until is not None and job.next_run_time is not None and until < job.next_run_time:
+            job.modify(next_run_time=max(until, datetime.now(UTC)))
 
     def _watch(self, source: Source, job: Any) -> threading.Thread:
         thread = threading.Thread(target=self._follow_hints, args=(source, job), daemon=True)

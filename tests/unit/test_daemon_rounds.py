@@ -1,13 +1,14 @@
 """The rounds of the Daemon, with real threads and the real scheduler."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from smartticket_daemon.errors import JournalError, ModelError
 from smartticket_daemon.pipeline import Source
+from smartticket_daemon.ports import Health
 from tests.desk import Desk
 from tests.unit.daemons import PATIENCE, several
 
@@ -39,6 +40,20 @@ def test_rounds_come_again_by_the_clock(desk: Desk, start: Any) -> None:
 
     start(several(desk, "a"), work, interval=0.05)
     assert three.wait(PATIENCE)
+
+
+def test_a_wait_that_ends_early_brings_the_next_round_forward(desk: Desk, start: Any) -> None:
+    rounds = [threading.Event(), threading.Event()]
+    left = iter(rounds)
+
+    def work(source: Source) -> int:
+        next(left).set()
+        soon = datetime.now(UTC) + timedelta(seconds=0.2) if not rounds[1].is_set() else None
+        source.journal.set_health(source.name, Health(not_before=soon))
+        return 0
+
+    start(several(desk, "a"), work, interval=3600)
+    assert all(event.wait(PATIENCE) for event in rounds)
 
 
 def test_a_clock_that_is_set_back_stops_no_rounds(

@@ -132,6 +132,21 @@ def test_a_wait_asked_for_while_writing_holds_for_the_whole_source(desk: Desk) -
     assert [desk.notes(ticket) for ticket in tickets] == [1, 1, 1]
 
 
+def test_being_asked_to_slow_down_is_no_failure_until_nothing_works_for_long(desk: Desk) -> None:
+    desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("tags", RateLimited("slow down", retry_after=120))
+    assert poll(desk.source()) == WAITS
+    assert desk.journal.health("support").failing_since is None
+    desk.clock.forward(minutes=3)
+    desk.remote.deliver("billing", "Thrice.")
+    desk.remote.fail("fetch", RateLimited("slow down", retry_after=120), times=2)
+    assert poll(desk.source()) == WAITS
+    assert desk.journal.health("support").failing_since is None
+    desk.clock.forward(hours=2)
+    assert poll(desk.source()) == WAITS
+    assert desk.journal.health("support").failing_since == desk.clock()
+
+
 class Misconfigured(InMemoryConnector):
     finding = Finding(False, "no folder Billing", "create it")
 
