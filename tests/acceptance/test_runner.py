@@ -18,11 +18,6 @@ from tests.acceptance.program import BILLING, PROGRAM, Desk, run
 PATIENCE = 60
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
 class Manager:
     """The other end of $NOTIFY_SOCKET."""
 

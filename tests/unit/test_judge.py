@@ -15,11 +15,6 @@ def message(subject: str, name: str = "m", **fields: Any) -> Message:
     return Message(MessageRef("support", name, name), subject, "body", START, **fields)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
 def judge_all(judge: Judge, *messages: Message, threads: frozenset[str] = frozenset()) -> list[Verdict]:
     return list(judge(messages, threads, START))
 

@@ -23,11 +23,6 @@ from smartticket_daemon.testing import InMemoryConnector
 from tests.desk import Desk, WordClassifier
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
 def test_a_good_round_is_done_and_remembered(desk: Desk) -> None:
     desk.remote.deliver("billing", "Twice.")
     assert poll(desk.source()) == DONE

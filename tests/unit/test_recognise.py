@@ -14,11 +14,6 @@ from smartticket_daemon.testing import InMemoryConnector
 from tests.desk import Desk
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
 def leave_and_return(desk: Desk, ticket: str) -> None:
     """Somebody moves a mail away and back: its old position is empty, it arrives at a new one."""
     for arrival in desk.remote.arrivals:
