@@ -57,14 +57,16 @@ def run_once(config: Path) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(lines[-1])["ledger"].get("desk", {}) if lines else {}
 
 
-def crash_at_first_comments(rt: RequestTracker, config: Path, tickets: list[str]) -> int:
-    """The program runs while RT dies; its exit code."""
+def crash_at_first_comments(rt: RequestTracker, config: Path, tickets: list[str]) -> tuple[int, str]:
+    """The program runs while RT dies; its exit code, and the end of what it said."""
     command = [PROGRAM, "run", "--once", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+    said = config.with_name("crash.log")
+    with said.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as program:
         while program.poll() is None and not any(comments(rt, one) for one in tickets):
             time.sleep(0.05)
         rt.run("crash")
-        return program.wait(timeout=600)
+        code = program.wait(timeout=600)
+    return code, said.read_text("utf-8")[-2000:]
 
 
 def deliver(rt: RequestTracker, queue: str, mails: list[tuple[str, str]]) -> list[str]:
@@ -82,7 +84,7 @@ def campaign(rt: RequestTracker, root: Path, count: int) -> list[str]:
     config, sent, ours = settings(rt, queue, root), len(rt.outbox()), rt.caused_by_us()
     tickets = deliver(rt, queue, mails[: count // 2])
     replies = len(rt.outbox()) - sent
-    code = crash_at_first_comments(rt, config, tickets[:3])
+    code, said = crash_at_first_comments(rt, config, tickets[:3])
     rt.run("restart")
     tickets += deliver(rt, queue, mails[count // 2 :])
     for _ in range(ROUNDS):
@@ -90,7 +92,7 @@ def campaign(rt: RequestTracker, root: Path, count: int) -> list[str]:
         if last == 0:
             break
     wrong = [f"exit code {last} at the end"] if last else []
-    wrong += [f"exit code {code} while RT was down"] if code not in (69, 75) else []
+    wrong += [f"exit code {code} while RT was down: {said}"] if code not in (69, 75) else []
     if (replies, len(rt.outbox()) - sent) != (count // 2, count):
         wrong.append(f"{len(rt.outbox()) - sent} mails of RT for {count} tickets ({replies} before we ran)")
     if rt.caused_by_us() != ours:

@@ -1,4 +1,4 @@
-"""pytest fixture for a real Request Tracker: `rt`, one for a worker, on loopback.
+"""pytest fixtures for a real RT on loopback: `rt`, one for a worker, and `desk`, a queue of a test's own.
 
 A test module asks for it with `pytest_plugins = ["tests.servers.rt_fixture"]`, and takes a queue of its own.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.rt import HERE, RequestTracker
+from tests.servers.rt_between import Desk, assert_private
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,15 @@ def rt() -> Iterator[RequestTracker]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def desk(rt: RequestTracker) -> Iterator[Desk]:
+    """A queue, read through a watcher; nothing of ours may have got out at the end."""
+    before = rt.caused_by_us()
+    desk = Desk(rt)
+    with desk.between:
+        yield desk
+        assert desk.between.errors == []
+        assert_private(desk.between.writes)
+    assert rt.caused_by_us() == before

@@ -57,8 +57,9 @@ class RequestTrackerConnector:
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
         """Yield the first messages of tickets that are new since `cursor`; see `Connector.fetch`."""
         mark = Mark.parse(cursor) if cursor is not None else self._beginning()
+        if cursor is None:
+            yield Batch((), mark.cursor())
         at = mark.settled
-        yield Batch((), mark.cursor())
         while True:
             rows, now = self._desk.after(at)
             read = [self._read(row.id) for row in rows if row.id not in mark.seen]

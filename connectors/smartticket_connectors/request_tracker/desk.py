@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
+from smartticket_connectors.request_tracker.auth import Token
 from smartticket_connectors.request_tracker.settings import RequestTrackerSettings
 from smartticket_connectors.request_tracker.ticket import Ticket, status_of
 from smartticket_connectors.request_tracker.wire import (
@@ -29,8 +30,7 @@ from smartticket_daemon.errors import (
     RejectedError,
     Unreachable,
 )
-from smartticket_daemon.http import Answer, NotFound, Session
-from smartticket_daemon.source_settings import read_secret
+from smartticket_daemon.http import Answer, NotFound, Refused, Session
 
 API = "/REST/2.0"
 PAGE = 100
@@ -48,29 +48,6 @@ _WRITES: Mapping[str, tuple[re.Pattern[str], frozenset[str]]] = {
     ),
 }
 """All that may ever be written: tags and queue, and the comment, which RT shows to agents only."""
-
-
-class Token:
-    """The token of RT's own making, read from its file before each request."""
-
-    def __init__(self, settings: RequestTrackerSettings) -> None:
-        self._settings = settings
-        self._sent = ""
-
-    def headers(self, session: Session) -> Mapping[str, str]:  # noqa: ARG002 - part of the protocol
-        """See `Auth.headers`."""
-        self._sent = self._read()
-        return {"Authorization": f"token {self._sent}"}
-
-    def renew(self, session: Session) -> bool:  # noqa: ARG002 - part of the protocol
-        """Whether another token was put into the file meanwhile."""
-        return self._read() != self._sent
-
-    def _read(self) -> str:
-        token = read_secret(self._settings.token_file, "token_file").strip()
-        if not re.fullmatch(r"[!-~]+", token, re.ASCII):
-            raise ConfigurationError("token_file: the token is plain ASCII without spaces; copy it again")
-        return token
 
 
 class Desk:
@@ -272,7 +249,12 @@ class Desk:
     def _search(self, query: str, order: str, rows: int) -> Answer:
         """Tickets in the order of their numbers."""
         fields = {"fields": "Status,Created,Queue,CustomFields", "fields[Queue]": "Name"}
-        return self._get("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
+        try:
+            return self._get("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
+        except Refused:
+            raise ConfigurationError(
+                "RT does not understand a search for our queues; look at queues"
+            ) from None
 
     def _get(self, path: str, **params: Any) -> Answer:
         return self._session.get(f"{API}{path}", params)
