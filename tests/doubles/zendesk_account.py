@@ -9,6 +9,7 @@ from typing import Any
 
 from smartticket_connectors.zendesk import ZendeskConnector
 from smartticket_connectors.zendesk.settings import ZendeskSettings
+from smartticket_daemon.domain import Message, MessageRef
 from smartticket_daemon.testing import Sight
 from tests.doubles.zendesk import GROUPS, ZendeskDouble
 
@@ -107,3 +108,16 @@ def shown(text: str) -> str:
     """What a reader of the note sees."""
     plain = re.sub(r"</p>\s*<p>", "\n\n", text).replace("<br>", "\n")
     return html.unescape(re.sub(r"</?p>", "", plain)).replace("\u2060", "")
+
+
+def read_all(account: Account, start: str = "all", **more: Any) -> dict[str, Message]:
+    """The messages of a first reading, by their tickets."""
+    batches = account.connect(start, **more).fetch(None)
+    return {message.ref.ticket: message for batch in batches for message in batch.messages}
+
+
+def first(account: Account) -> tuple[ZendeskConnector, MessageRef]:
+    """A connector that has just read one new ticket."""
+    account.deliver("Hello", "text")
+    connector = account.connect()
+    return connector, next(m for b in connector.fetch(None) for m in b.messages).ref
