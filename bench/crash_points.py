@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from smartticket_daemon.errors import TransientError, Unreachable
@@ -68,6 +69,8 @@ class Fate:
     count: int = 1
     seconds: float = 0.0
     error: Exception | None = None
+    told: Path = Path(os.devnull)
+    """A file that comes to be when the error is raised: the exit code need not tell."""
 
     def install(self, connector: str) -> None:
         """In this process, once."""
@@ -85,6 +88,7 @@ class Fate:
         self.count -= 1
         if self.count == 0:
             if self.error:
+                self.told.write_text(self.point, "utf-8")
                 raise self.error
             os.kill(os.getpid(), signal.SIGKILL)
 
