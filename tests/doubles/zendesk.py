@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -15,15 +15,10 @@ from typing import Any
 from tests.doubles.hour import Hour, Troubles
 from tests.doubles.server import Fault, Reply, Request, Server
 from tests.doubles.zendesk_contract import LIMIT, operation_of, violations
+from tests.doubles.zendesk_state import GROUPS, OURS, Record, Tenant, iso
 
 LAG = timedelta(seconds=60)
-GROUPS = {360001: "Billing", 360002: "Complaints", 360003: "Support"}
-ADMIN, AGENT, OURS = 9001, 9002, 9003
 _NOT_FOUND = {"error": "RecordNotFound", "description": "Not found"}
-
-
-def iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass
@@ -49,63 +44,14 @@ class Limit:
         return f"total={self.total}; remaining={self.total - self.used}; resets={resets}"
 
 
-@dataclass
-class Record:
-    """One ticket with its audits."""
-
-    id: int
-    subject: str
-    description: str
-    requester: int
-    submitter: int
-    created: datetime
-    updated: datetime
-    generated: datetime
-    channel: str = "email"
-    status: str = "new"
-    tags: list[str] = field(default_factory=list)
-    group: int | None = None
-    audits: list[dict[str, Any]] = field(default_factory=list)
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def shown(self, url: str) -> dict[str, Any]:
-        return {
-            "url": f"{url}/api/v2/tickets/{self.id}.json",
-            "id": self.id,
-            "external_id": None,
-            "via": {"channel": self.channel, "source": {"from": {}, "to": {}, "rel": None}},
-            "created_at": iso(self.created),
-            "updated_at": iso(self.updated),
-            "type": None,
-            "subject": self.subject,
-            "raw_subject": self.subject,
-            "description": self.description,
-            "priority": None,
-            "status": self.status,
-            "recipient": None,
-            "requester_id": self.requester,
-            "submitter_id": self.submitter,
-            "assignee_id": None,
-            "organization_id": None,
-            "group_id": self.group,
-            "is_public": True,
-            "tags": list(self.tags),
-            "custom_fields": [],
-            "from_messaging_channel": False,
-            "generated_timestamp": int(self.generated.timestamp()),
-            **self.extra,
-        }
-
-
-class ZendeskDouble(Server):
+class ZendeskDouble(Tenant, Server):
     """`role` is that of the user we sign in as; `scope` what the OAuth client may do.
 
     `pace` are the seconds that pass with each request, `meddle` is what people do before one takes effect.
     """
 
     def __init__(self, hour: Hour | None = None, updates: int = 10_000, account: int = 100_000) -> None:
-        self.tickets: dict[int, Record] = {}
-        self.users: dict[int, dict[str, Any]] = {}
+        Tenant.__init__(self, hour or Hour())
         self.role, self.scope = "admin", "read write"
         self.client, self.secret = "triage", "s3cret-canary"
         self.email, self.api_token = "agent@acme.example", "t0ken-canary"
@@ -115,88 +61,14 @@ class ZendeskDouble(Server):
         self.ignored: set[str] = set()
         self.drops: set[str] = set()
         self.publishes = False
-        self.public = 0
         self.writes: list[int] = []
-        self._numbers = 1000
-        for number, name, role in ((ADMIN, "Ada", "admin"), (AGENT, "Bob", "agent"), (OURS, "Triage", "")):
-            self._user(number, name, f"{name.lower()}@acme.example", role)
-        self.hour = hour or Hour()
         self.troubles = Troubles()
         self.violations: list[str] = []
         self.calls: Counter[str] = Counter()
         self.pace = 0.0
         self.meddle: Callable[[Request], None] | None = None
-        super().__init__()
+        Server.__init__(self)
         self.trouble = self.troubles
-
-    # People
-
-    def _user(self, number: int, name: str, email: str, role: str) -> int:
-        self.users[number] = {"id": number, "name": name, "email": email, "role": role, "suspended": False}
-        return number
-
-    def customer(self, email: str) -> int:
-        known = (n for n, user in self.users.items() if user["email"] == email)
-        return next(known, 0) or self._user(self.number(), email.partition("@")[0].title(), email, "end-user")
-
-    def number(self) -> int:
-        self._numbers += 1
-        return self._numbers
-
-    def create(self, subject: str, body: str, sender: str = "ann@customer.example", **fields: Any) -> int:
-        with self.lock:
-            requester, number, now = self.customer(sender), self.number(), self.hour.at
-            record = Record(number, subject, body, requester, requester, now, now, now)
-            for name, value in fields.items():
-                setattr(record, name, value)
-            self.tickets[number] = record
-            self.audit(record, record.submitter, [self.comment(record.submitter, body, public=True)])
-            return number
-
-    def comment(self, author: int, html: str, *, public: bool) -> dict[str, Any]:
-        self.public += public and author == OURS
-        number = self.number()
-        return {
-            "id": number, "type": "Comment", "author_id": author, "body": html, "html_body": html,
-            "plain_body": html, "public": public, "attachments": [], "audit_id": None,
-        }  # fmt: skip
-
-    def audit(
-        self, record: Record, author: int, events: list[dict[str, Any]], custom: Any = None
-    ) -> dict[str, Any]:
-        """Note a change: the stamp moves, and the ticket comes back in the export."""
-        record.updated = record.generated = self.hour.at
-        audit = {
-            "id": self.number(), "ticket_id": record.id, "created_at": iso(self.hour.at), "author_id": author,
-            "metadata": {"system": {"client": "", "ip_address": "192.0.2.1"}, "custom": custom or {}},
-            "events": events, "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}},
-        }  # fmt: skip
-        for event in events:
-            event["audit_id"] = audit["id"]
-        record.audits.append(audit)
-        return audit
-
-    def change(self, number: int, author: int = AGENT, **fields: Any) -> None:
-        """A person changes a ticket."""
-        with self.lock:
-            record = self.tickets[number]
-            events = [{"id": self.number(), "type": "Change", "field_name": name} for name in fields]
-            for name, value in fields.items():
-                setattr(record, name, value)
-            self.audit(record, author, events)
-
-    def speak(self, number: int, author: int = AGENT, *, public: bool = True) -> None:
-        with self.lock:
-            record = self.tickets[number]
-            record.status = "open"
-            self.audit(record, author, [self.comment(author, "We are on it.", public=public)])
-
-    def notes(self, number: int) -> list[dict[str, Any]]:
-        record = self.tickets[number]
-        events = [event for audit in record.audits for event in audit["events"]]
-        return [e for e in events if e["type"] == "Comment" and e["author_id"] == OURS]
-
-    # The service
 
     def take(self, request: Request) -> Fault:
         self.hour.forward(self.pace)

@@ -11,7 +11,8 @@ from smartticket_connectors.zendesk import ZendeskConnector
 from smartticket_connectors.zendesk.settings import ZendeskSettings
 from smartticket_daemon.domain import Message, MessageRef
 from smartticket_daemon.testing import Sight
-from tests.doubles.zendesk import GROUPS, ZendeskDouble
+from tests.doubles.zendesk import ZendeskDouble
+from tests.doubles.zendesk_state import GROUPS
 
 
 class Account:

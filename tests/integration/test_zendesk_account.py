@@ -13,8 +13,8 @@ from smartticket_daemon.domain import Finding, Triage
 from smartticket_daemon.errors import AccessDenied, SmartTicketError
 from smartticket_daemon.testing.steps import TAG
 from tests.doubles.server import Fault, Reply, broken
-from tests.doubles.zendesk import OURS
 from tests.doubles.zendesk_account import Account
+from tests.doubles.zendesk_state import OURS
 
 pytest_plugins = ["tests.doubles.zendesk_fixtures"]
 

@@ -18,8 +18,8 @@ from smartticket_daemon.errors import (
 )
 from smartticket_daemon.testing.steps import TAG
 from tests.doubles.server import Fault, Reply
-from tests.doubles.zendesk import ADMIN, AGENT, iso
 from tests.doubles.zendesk_account import Account, first, group_id, read_all
+from tests.doubles.zendesk_state import ADMIN, AGENT, iso
 
 pytest_plugins = ["tests.doubles.zendesk_fixtures"]
 

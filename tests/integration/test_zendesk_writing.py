@@ -17,8 +17,8 @@ from smartticket_daemon.errors import (
 )
 from smartticket_daemon.testing.steps import NOTE, TAG
 from tests.doubles.server import Fault, Reply
-from tests.doubles.zendesk import ADMIN, AGENT
 from tests.doubles.zendesk_account import Account, first, group_id
+from tests.doubles.zendesk_state import ADMIN, AGENT
 
 pytest_plugins = ["tests.doubles.zendesk_fixtures"]
 
