@@ -11,7 +11,7 @@ from smartticket_connectors.freshdesk.api import Api
 from smartticket_connectors.freshdesk.note import Record, ours
 from smartticket_connectors.freshdesk.reader import Staff
 from smartticket_connectors.freshdesk.thread import answered
-from smartticket_daemon.domain import Key, MessageRef, Status
+from smartticket_daemon.domain import Key, MessageRef, Status, Triage
 from smartticket_daemon.errors import AccessDenied, Overtaken, RejectedError
 from smartticket_daemon.http import NotFound
 
@@ -96,14 +96,12 @@ def refuse_finished(look: Look, message: str) -> None:
         raise Overtaken("answered")
 
 
-def refuse_decided(look: Look, tags: tuple[str, ...], *, alone: bool) -> None:
-    """Raise Overtaken where a person set another category: another tag of the same kind (`category__...`).
+def refuse_decided(look: Look, triage: Triage, *, alone: bool) -> None:
+    """Raise Overtaken where a person set another category.
 
     `alone`: the categories stand in a field of their own, where anything else is another category.
     """
-    wanted = {tag.casefold() for tag in tags}
-    kinds = {tag.partition("__")[0] + "__" for tag in wanted if "__" in tag}
-    for tag in map(str.casefold, look.categories):
-        kind, mark, _ = tag.partition("__")
-        if tag not in wanted and (alone or (mark and kind + mark in kinds)):
-            raise Overtaken("human_decided")
+    wanted = {tag.casefold() for tag in triage.tags}
+    other = any(tag.casefold() not in wanted for tag in look.categories)
+    if (alone and other) or triage.contradicted_by(look.categories):
+        raise Overtaken("human_decided")

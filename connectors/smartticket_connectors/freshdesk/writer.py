@@ -7,7 +7,7 @@ knows no conflict, so tags are read directly before the update, united, and read
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -74,7 +74,7 @@ class Writer:
         if look.own:
             self._insist_private(look.own.id, private=look.own.private)
         refuse_finished(look, ref.message)
-        refuse_decided(look, triage.tags, alone=self._field is not None)
+        refuse_decided(look, triage, alone=self._field is not None)
         try:
             return self._write(look, triage, route, key)
         except NotFound:
@@ -85,7 +85,7 @@ class Writer:
         self._update(look, update)
         done = self._half_done(look, triage, route) or update
         note = look.own.id if look.own else self._note(look.number, triage.note, key, done)
-        lost = self._keep(look.number, update.tags)
+        lost = self._keep(look.number, replace(triage, tags=update.tags))
         return Receipt(
             tags=tuple(tag for tag in done.tags if tag not in lost),
             route=done.route,
@@ -145,16 +145,16 @@ class Writer:
         if update.group and fields.number(answer.get("group_id")) != update.group:
             raise TransientError("Freshdesk took the update and did not keep the group")
 
-    def _keep(self, number: int, tags: tuple[str, ...]) -> tuple[str, ...]:
+    def _keep(self, number: int, ours: Triage) -> tuple[str, ...]:
         """Repair, once, where a page that an agent had open has replaced our tags with what it knew.
 
         Returns the tags that are lost because the agent has set another category.
         """
-        missing = (look := self._looker.again(number)).missing(tags) if tags else ()
+        missing = (look := self._looker.again(number)).missing(ours.tags) if ours.tags else ()
         if not missing:
             return ()
         try:
-            refuse_decided(look, tags, alone=self._field is not None)
+            refuse_decided(look, ours, alone=self._field is not None)
         except Overtaken:
             return missing
         log.info("tags_repaired", source=self._name, ticket=number)

@@ -121,7 +121,7 @@ class Writer:
             raise Overtaken(ticket.status.value)
         if answered(self._desk, ticket):
             raise Overtaken("answered")
-        if ticket.moved_by_others or _decided(ticket, triage.tags):
+        if ticket.moved_by_others or _decided(ticket, triage):
             raise Overtaken("human_decided")
 
     def _receipt(self, ticket: Ticket, tags: tuple[str, ...], route: str | None, note: str | None) -> Receipt:
@@ -137,10 +137,8 @@ def _refuse_deleted(ticket: Ticket) -> None:
         raise Overtaken("deleted")
 
 
-def _decided(ticket: Ticket, planned: tuple[str, ...]) -> bool:
-    """A person took off a tag that we would set, or set one of a kind (`category__...`) that we would set."""
-    if ticket.owners.refused & (set(planned) - set(ticket.tags)):
+def _decided(ticket: Ticket, triage: Triage) -> bool:
+    """A person took off a tag that we would set, or set one for another category."""
+    if ticket.owners.refused & (set(triage.tags) - set(ticket.tags)):
         return True
-    kinds = tuple(tag.lower().partition("__")[0] + "__" for tag in planned if "__" in tag)
-    ours = {tag.lower() for tag in (*planned, *ticket.owners.ours)}
-    return any(tag.lower().startswith(kinds) and tag.lower() not in ours for tag in ticket.tags)
+    return triage.contradicted_by(tag for tag in ticket.tags if tag not in ticket.owners.ours)

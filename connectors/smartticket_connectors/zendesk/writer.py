@@ -80,7 +80,7 @@ class Writer:
             name = self._desk.group_name(ticket.group)
             if name != triage.route and name not in self._settings.default_groups:
                 raise Overtaken("human_decided")
-        if _other_category(ticket.tags, triage.tags):
+        if triage.contradicted_by(ticket.tags):
             raise Overtaken("human_decided")
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
@@ -213,10 +213,3 @@ class Writer:
             "Nothing more is written there until SmartTicket is started again"
         )
         raise ConfigurationError(self.stopped)
-
-
-def _other_category(present: tuple[str, ...], planned: tuple[str, ...]) -> bool:
-    """A tag of a planned tag's family (what stands before `__`) that is not planned: a person's decision."""
-    families = tuple(tag.lower().partition("__")[0] + "__" for tag in planned if "__" in tag)
-    others = {tag.lower() for tag in present} - {tag.lower() for tag in planned}
-    return any(tag.startswith(families) for tag in others)
