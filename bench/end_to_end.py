@@ -2,8 +2,8 @@
 
     python bench/end_to_end.py [--count 500] [--rounds 3]
 
-The floor does with IMAPClient alone what cannot be avoided: FETCH by 50, one STORE and one APPEND for each
-message. The product's start-up (a run on an empty mailbox) is subtracted. Goal: at most 2.0.
+The floor does with IMAPClient alone what cannot be avoided: FETCH by 50, then one STORE and one APPEND for
+each message in turn. The product's start-up (a run on an empty mailbox) is subtracted. Goal: at most 2.0.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def floor(account: Account, tags: int, drafts: int) -> float:
         uids = client.search()
         for at in range(0, len(uids), 50):
             client.fetch(uids[at : at + 50], ["BODY.PEEK[]"])
-        for uid in uids[:tags]:
+        for number, uid in enumerate(uids[:tags]):
             client.add_flags([uid], ["category__x"])
-        for _ in range(drafts):
-            client.append("Drafts", reply, flags=[b"\\Draft", b"\\Seen"])
+            if number < drafts:
+                client.append("Drafts", reply, flags=[b"\\Draft", b"\\Seen"])
         return time.monotonic() - began
 
 

@@ -69,8 +69,7 @@ class SqlJournal(Journal):
     def complete(self, receipts: Mapping[Key, Receipt], now: datetime) -> None:
         """See `Journal.complete`. Settled work stays as it is; an unknown key raises JournalError."""
         with self._store.writing(erases=True) as connection:
-            for key, receipt in receipts.items():
-                work.complete(connection, key, receipt, now)
+            work.complete(connection, receipts, now)
 
     def skip(self, key: Key, reason: str, now: datetime) -> None:
         """See `Journal.skip`. Settled work stays as it is; an unknown key raises JournalError."""

@@ -6,23 +6,24 @@ a second process can neither take the same work nor change what is settled.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, null, or_, select, update
 
 from smartticket_daemon.domain import Action, Key, Receipt, State
 from smartticket_daemon.errors import JournalError
-from smartticket_daemon.journal.rows import OPEN_STATES, entry_values, receipt_values, work_from
+from smartticket_daemon.journal.rows import entry_values, receipt_values, work_from
 from smartticket_daemon.journal.schema import message
 from smartticket_daemon.ports import Entry, Work
 
 LONGEST_WAIT = timedelta(days=2)
 """No wait is meant to be longer."""
 
-_OPEN = message.c.state.in_([state.value for state in OPEN_STATES])
 _PENDING = message.c.state == State.PENDING.value
 _SENDING = message.c.state == State.SENDING.value
+_OPEN = or_(_PENDING, _SENDING)
 _QUARANTINED = message.c.state == State.QUARANTINED.value
 
 
@@ -61,12 +62,40 @@ def claim(connection: Connection, name: str, now: datetime, lease: timedelta, li
     return [work_from(row) for row in sorted(rows, key=lambda row: (row.attempts, row.created, row.id))]
 
 
-def complete(connection: Connection, key: Key, receipt: Receipt, now: datetime) -> None:
-    """Settle as the decision says: abstained or applied."""
-    abstained = message.c.action == Action.ABSTAIN.value
-    settled = case((abstained, State.ABSTAINED.value), else_=State.APPLIED.value)
-    where = {"position": receipt.position} if receipt.position else {}
-    _settle(connection, key, now, state=settled, error="", **receipt_values(receipt), **where)
+def complete(connection: Connection, receipts: Mapping[Key, Receipt], now: datetime) -> None:
+    """Settle each as its decision says: abstained or applied."""
+    rows = [
+        {
+            "the_key": key,
+            "the_position": receipt.position,
+            "the_receipt": receipt_values(receipt)["receipt"],
+            "the_note": receipt.note_id,
+            "now": now,
+        }
+        for key, receipt in receipts.items()
+    ]
+    if rows:
+        connection.execute(_COMPLETE, rows)
+    _must_all_exist(connection, receipts)
+
+
+_COMPLETE = (
+    update(message)
+    .where(message.c.key == bindparam("the_key"), _OPEN)
+    .values(
+        state=case(
+            (message.c.action == Action.ABSTAIN.value, State.ABSTAINED.value),
+            else_=State.APPLIED.value,
+        ),
+        position=func.coalesce(bindparam("the_position", type_=message.c.position.type), message.c.position),
+        receipt=bindparam("the_receipt", type_=message.c.receipt.type),
+        note_id=bindparam("the_note", type_=message.c.note_id.type),
+        updated=bindparam("now", type_=message.c.updated.type),
+        plan=null(),
+        lease_since=null(),
+        error="",
+    )
+)
 
 
 def skip(connection: Connection, key: Key, reason: str, now: datetime) -> None:
@@ -114,6 +143,13 @@ def _change(
 ) -> bool:
     change = update(message).where(message.c.key == key, expected).values(updated=now, **values)
     return connection.execute(change).rowcount == 1
+
+
+def _must_all_exist(connection: Connection, keys: Collection[Key]) -> None:
+    known = select(func.count()).select_from(message).where(message.c.key.in_(keys))
+    if connection.scalar(known) != len(keys):
+        for key in keys:
+            _must_exist(connection, key)
 
 
 def _must_exist(connection: Connection, key: Key) -> None:
