@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.crash_mailboxes import ImapBox, Mailbox, Maildir
 from bench.crash_run import Run, World, fates_for
-from tests.servers.mailserver import Server
+from tests.servers.mailserver import served
 
 Opener = Callable[[Path], Mailbox]
 
@@ -46,13 +46,8 @@ def mailboxes(kind: str) -> Iterator[Opener]:
     if kind == "folder":
         yield lambda folder: Maildir(folder / "mail")
         return
-    place = Path(tempfile.mkdtemp(prefix="st-"))
-    place.chmod(0o755)
-    server = Server("dovecot.sh", place)
-    try:
+    with served("dovecot.sh") as server:
         yield lambda _: ImapBox(server.account())
-    finally:
-        server.stop()
 
 
 def campaign(

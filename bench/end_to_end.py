@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.mixed import run_once, served, settings
+from bench.mixed import run_once, settings
 from tests.mixed import mixed
-from tests.servers.mailserver import Account, Server
+from tests.servers.mailserver import Account, Server, served
 
 
 def floor(account: Account, tags: int, drafts: int) -> float:

@@ -12,7 +12,6 @@ import argparse
 import json
 import socket
 import sys
-import tempfile
 import threading
 from contextlib import suppress
 from email.message import EmailMessage
@@ -22,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from smartticket_connectors.imap import ImapConnector
 from smartticket_connectors.mail.parts import split
-from tests.servers.mailserver import Server
+from tests.servers.mailserver import served
 
 SENTENCE = "the invoice of last month shows an amount that I do not understand please have a look"
 
@@ -73,10 +72,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--size", type=int, default=5_000_000)
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="st-"))
-    folder.chmod(0o755)
-    server = Server("dovecot.sh", folder)
-    try:
+    with served("dovecot.sh") as server:
         account = server.account()
         mails = [mail(n, asked.size) for n in range(asked.count)]
         account.deliver(*mails)
@@ -95,8 +91,6 @@ def main() -> None:
             "fetched_per_mail": round(relay.received / sum(map(len, mails)), 6),
         }
         print(json.dumps(figures))
-    finally:
-        server.stop()
 
 
 if __name__ == "__main__":

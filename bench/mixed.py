@@ -15,8 +15,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -24,21 +22,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.mixed import NUMBER, Mail, mixed
-from tests.servers.mailserver import Account, Server
+from tests.servers.mailserver import Account, served
 
 PROGRAM = str(Path(sys.executable).with_name("smartticket"))
-
-
-@contextmanager
-def served(script: str) -> Iterator[Server]:
-    """A server of our own for the length of the block."""
-    folder = Path(tempfile.mkdtemp(prefix="st-"))
-    folder.chmod(0o755)
-    server = Server(script, folder)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def settings(account: Account, state: Path) -> Path:

@@ -21,9 +21,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.mixed import PROGRAM, differences, look, served, settings
+from bench.mixed import PROGRAM, differences, look, settings
 from tests.mixed import Mail, mixed
-from tests.servers.mailserver import Account
+from tests.servers.mailserver import Account, served
 
 GAP = 0.15
 """Seconds between two mails, on average."""

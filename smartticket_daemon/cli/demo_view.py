@@ -147,7 +147,7 @@ def _ledger(ledger: dict[str, dict[str, int]]) -> Text:
 
 
 def _where(folder: Path) -> Text:
-    settings = folder / sample.SETTINGS
+    settings, program = folder / sample.SETTINGS, sys.argv[0]
     return Text(
         f"""
 The mailbox    {folder / sample.MAILBOX}   (a Maildir: open it with any mail program that reads one)
@@ -155,7 +155,7 @@ The settings   {settings}
 The log        {folder / sample.LOG}
 
 Next:
-  smartticket demo --dir {folder}          run again: nothing changes
-  smartticket status --config {settings}
-  smartticket run --config {settings} --dry-run --once"""
+  {program} demo --dir {folder}          run again: nothing changes
+  {program} status --config {settings}
+  {program} run --config {settings} --dry-run --once"""
     )

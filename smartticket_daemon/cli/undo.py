@@ -61,9 +61,7 @@ def undo(
         raise typer.BadParameter("name one message, or a time range with --since and --until")
     with _opened(config) as (journal, sources):
         records = _chosen(journal, message, since, until, source)
-        act: Callable[[Source, Record], str] = (
-            (lambda _source, _record: "would_undo") if dry_run else take_back
-        )
+        act = _only_say if dry_run else take_back
         outcomes = [_one(record, sources, act, as_json=as_json) for record in records]
     counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
     say(", ".join(f"{outcome} {count}" for outcome, count in counts.items()) or "nothing to undo")

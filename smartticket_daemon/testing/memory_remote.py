@@ -111,10 +111,6 @@ class InMemoryRemote:
         """A person adds tags."""
         self.tickets[ticket].tags.update(tags)
 
-    def agent_untags(self, ticket: str, *tags: str) -> None:
-        """A person takes tags away."""
-        self.tickets[ticket].tags.difference_update(tags)
-
     def agent_routes(self, ticket: str, group: str | None) -> None:
         """A person moves the ticket."""
         with self._lock:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.servers.mailserver import HERE, Server
+from tests.servers.mailserver import HERE, Server, served
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +31,8 @@ def _served(script: str) -> Iterator[Server]:
     installed = subprocess.run([str(HERE / "install.sh")], capture_output=True, timeout=280)
     if installed.returncode:
         _absent(f"{script}: {installed.stderr.decode()[-500:].strip()}")
-    # the server's own user must be able to enter it, and a socket's path must be short
-    folder = Path(tempfile.mkdtemp(prefix="st-"))
-    folder.chmod(0o755)
-    server = Server(script, folder)
-    try:
+    with served(script) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def _absent(reason: str) -> None:

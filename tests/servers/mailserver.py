@@ -6,6 +6,7 @@ import itertools
 import shutil
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,6 +62,19 @@ class Server:
             )
         lines = (self.folder / "env").read_text().split()
         return dict(line.split("=", 1) for line in lines)
+
+
+@contextmanager
+def served(script: str) -> Iterator[Server]:
+    """A server of our own for the length of the block, installed already."""
+    # the server's own user must be able to enter its folder, and a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix="st-"))
+    folder.chmod(0o755)
+    server = Server(script, folder)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @dataclass(frozen=True)
