@@ -12,69 +12,40 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import NewType
+
+from smartticket_daemon.words import Action, Author, Capability, Mode, State, Status
+
+__all__ = [
+    "Action",
+    "Author",
+    "Batch",
+    "Capability",
+    "Cursor",
+    "Decision",
+    "Diagnosis",
+    "Extent",
+    "Finding",
+    "Key",
+    "Message",
+    "MessageRef",
+    "Mode",
+    "Note",
+    "Prediction",
+    "Receipt",
+    "RemoteState",
+    "Requester",
+    "State",
+    "Status",
+    "Triage",
+    "Unreadable",
+]
 
 Cursor = NewType("Cursor", str)
 """A connector's own opaque position in its source."""
 
 Key = NewType("Key", str)
 """Identity of one message of one source: 32 hexadecimal digits."""
-
-
-class Capability(StrEnum):
-    """What a connector can do beyond the six verbs that every connector has."""
-
-    FEEDBACK = "feedback"
-    UNDO = "undo"
-    WAKE = "wake"
-
-
-class Author(StrEnum):
-    """Who wrote a message, as far as the source itself can tell."""
-
-    REQUESTER = "requester"
-    AGENT = "agent"
-    OURSELVES = "ourselves"
-
-
-class Status(StrEnum):
-    """State of the ticket at the moment it was read."""
-
-    OPEN = "open"
-    SOLVED = "solved"
-    CLOSED = "closed"
-    DELETED = "deleted"
-    MERGED = "merged"
-    SPAM = "spam"
-
-
-class Mode(StrEnum):
-    """How far a source may act: record only, tag and route, or also write the internal note."""
-
-    OBSERVE = "observe"
-    TAG = "tag"
-    SUGGEST = "suggest"
-
-
-class Action(StrEnum):
-    """What policy makes of a message."""
-
-    APPLY = "apply"
-    ABSTAIN = "abstain"
-    SKIP = "skip"
-
-
-class State(StrEnum):
-    """Where a message stands in the journal. All but the first two are final."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    APPLIED = "applied"
-    OBSERVED = "observed"
-    ABSTAINED = "abstained"
-    SKIPPED = "skipped"
-    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +108,8 @@ class Message:
     """What the connector knows for certain: `encrypted`, `calendar`, `bounce`, `draft` ..."""
     defects: tuple[str, ...] = ()
     """Names of repairs made while reading (wrong charset, cut off, too deep ...); never text."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """The ticket's own fields by name (a type, a custom field); filled where the past is read, else empty."""
 
     def __post_init__(self) -> None:
         if self.created.tzinfo is None:
@@ -270,6 +243,14 @@ class RemoteState:
     status: Status = Status.OPEN
     tags: frozenset[str] = frozenset()
     group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of its past a source would show: tickets, and calls to read them. None: it cannot say."""
+
+    tickets: int | None = None
+    calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

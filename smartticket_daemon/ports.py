@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
+from smartticket_daemon.capabilities import AppliesMany, Remembers, ReportsState, Undoes, Wakes
 from smartticket_daemon.domain import (
     Batch,
     Capability,
@@ -20,7 +21,6 @@ from smartticket_daemon.domain import (
     MessageRef,
     Prediction,
     Receipt,
-    RemoteState,
     Triage,
 )
 from smartticket_daemon.records import LEDGER_WORDS, Entry, Health, Known, Quarantined, Record, Work
@@ -28,6 +28,7 @@ from smartticket_daemon.source_settings import SourceSettings
 
 __all__ = [
     "LEDGER_WORDS",
+    "AppliesMany",
     "Classifier",
     "Connector",
     "Entry",
@@ -36,6 +37,7 @@ __all__ = [
     "Known",
     "Quarantined",
     "Record",
+    "Remembers",
     "ReportsState",
     "Undoes",
     "Wakes",
@@ -97,40 +99,6 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Let go of connections; the object may be used again afterwards."""
-        ...
-
-
-@runtime_checkable
-class ReportsState(Protocol):
-    """Capability FEEDBACK."""
-
-    def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
-        """What the remote shows of each message now, in the order asked."""
-        ...
-
-
-@runtime_checkable
-class Undoes(Protocol):
-    """Capability UNDO."""
-
-    def undo(self, ref: MessageRef, receipt: Receipt) -> None:
-        """Take back what `receipt` says we changed and no person has changed since."""
-        ...
-
-
-@runtime_checkable
-class Wakes(Protocol):
-    """Capability WAKE."""
-
-    def wait(self, seconds: float) -> bool:
-        """Block up to `seconds` on a connection of its own; True is a hint that a poll may find news.
-
-        Never the truth: polling goes on by the clock whatever this says.
-        """
-        ...
-
-    def wake(self) -> None:
-        """Make a `wait` in another thread return at once."""
         ...
 
 

@@ -26,13 +26,15 @@ PURE = ("text", "quotes", "markup", "phrases")
 ARROWS = {
     # The values, the errors and the seams
     "smartticket_daemon": (),
-    "domain": (),
+    "words": (),
+    "domain": ("words",),
     "errors": (),
     "phrases": (),
     "names": (),
     "source_settings": ("domain", "errors"),
     "records": ("domain",),
-    "ports": ("domain", "errors", "source_settings", "records"),
+    "capabilities": ("domain", "errors"),
+    "ports": ("domain", "errors", "source_settings", "records", "capabilities"),
     # Text and rules: pure
     "text": PURE,
     "quotes": PURE,
