@@ -4,7 +4,8 @@ The mapping and its reasons are `bench/published_categories.toml`. Test splits a
 three words or more. Printed are macro-F1 over the categories that a set has, the share of rows where the
 model claims a confidence of 0.8 or more, and its precision there; last the means, with and without the set
 that a grammar made. Every run is a look at these rows: docs/benchmarks.md keeps the list, and nothing is
-chosen by them. `--set` measures one set alone, `--model` another artifact. The data lie in $SMARTTICKET_SAMPLES/data, or in the folder `shared` beside.
+chosen by them. `--set` measures one set alone, `--model` another artifact. The data lie in
+$SMARTTICKET_SAMPLES/data, or in the folder `shared` beside.
 """
 
 from __future__ import annotations
