@@ -7,6 +7,7 @@ import pytest
 
 _WITH_ASSERTIONS = (
     "connector",
+    "history",
     "journal",
     "journal_intake",
     "journal_machine",
