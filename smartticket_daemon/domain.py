@@ -247,10 +247,16 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much of its past a source would show: tickets, and calls to read them. None: it cannot say."""
+    """How much of its past a source would show: tickets, and calls to read them. None: it cannot say.
+
+    `each` is how many calls it costs to triage one of them, the look before the write included, `a_minute`
+    how many the account's budget lets us triage in a minute (None also where no limit is known).
+    """
 
     tickets: int | None = None
     calls: int | None = None
+    each: float | None = None
+    a_minute: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

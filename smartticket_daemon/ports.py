@@ -23,12 +23,13 @@ from smartticket_daemon.domain import (
     Receipt,
     Triage,
 )
-from smartticket_daemon.records import LEDGER_WORDS, Entry, Health, Known, Quarantined, Record, Work
+from smartticket_daemon.records import LEDGER_WORDS, Backfill, Entry, Health, Known, Quarantined, Record, Work
 from smartticket_daemon.source_settings import SourceSettings
 
 __all__ = [
     "LEDGER_WORDS",
     "AppliesMany",
+    "Backfill",
     "Classifier",
     "Connector",
     "Entry",
@@ -153,6 +154,24 @@ class Journal(Protocol):
         """Store new messages with their plans, new positions of known ones, and the cursor, in one commit.
 
         Entries whose key is known are left as they are. Returns how many were new.
+        """
+        ...
+
+    def backfill(self, source: str) -> Backfill:
+        """How far the past of `source` was triaged."""
+        ...
+
+    def record_past(
+        self,
+        source: str,
+        entries: Sequence[Entry],
+        reached: Backfill,
+        moved: Mapping[Key, str],
+        now: datetime,
+    ) -> int:
+        """Like `record`, for messages of the past: the cursor of the polls stays where it is.
+
+        An earlier journal may have known them, so every one is looked up before its first attempt.
         """
         ...
 

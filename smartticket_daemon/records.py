@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from smartticket_daemon.domain import Decision, Key, MessageRef, Receipt, State, Triage
+from smartticket_daemon.domain import Cursor, Decision, Key, MessageRef, Receipt, State, Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,19 @@ class Health:
     not_before: datetime | None = None
     last_poll: datetime | None = None
     last_success: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far the past of a source was triaged, newest first: `cursor` covers `tickets` tickets.
+
+    `finished` is when nothing was left that was created at or after `since` (None: nothing at all).
+    """
+
+    cursor: Cursor | None = None
+    tickets: int = 0
+    since: datetime | None = None
+    finished: datetime | None = None
 
 
 LEDGER_WORDS = ("seen", "applied", "observed", "abstained", "skipped", "quarantined", "pending")

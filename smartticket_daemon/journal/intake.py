@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from smartticket_daemon.domain import Cursor, Key
 from smartticket_daemon.journal.rows import entry_values, known_from
-from smartticket_daemon.journal.schema import message, source
-from smartticket_daemon.ports import Entry, Known
+from smartticket_daemon.journal.schema import backfill, message, source
+from smartticket_daemon.ports import Backfill, Entry, Known
 
 _CHUNK = 500
 """Values in one IN list; engines bound the number of parameters."""
@@ -31,22 +32,50 @@ def record(
     """
     set_source(connection, name, cursor=cursor)
     _move(connection, moved)
-    fresh = _unknown(connection, entries)
-    if fresh:
-        backlog = _first_poll_missing(connection, name)
-        connection.execute(insert(message), [_new_row(e, name, backlog, now) for e in fresh])
-    return len(fresh)
+    return _add(connection, name, entries, now, backlog=_first_poll_missing(connection, name))
+
+
+def record_past(
+    connection: Connection,
+    name: str,
+    entries: Sequence[Entry],
+    reached: Backfill,
+    moved: Mapping[Key, str],
+    now: datetime,
+) -> int:
+    """Store a batch of the past and how far it reaches; returns how many messages were new."""
+    set_source(connection, name)
+    values = {"source": name, **asdict(reached)}
+    if not connection.execute(update(backfill).where(backfill.c.source == name).values(values)).rowcount:
+        connection.execute(insert(backfill).values(values))
+    _move(connection, moved)
+    return _add(connection, name, entries, now, backlog=True)
+
+
+def backfill_of(connection: Connection, name: str) -> Backfill:
+    """An untouched past where none was recorded."""
+    columns = (backfill.c[part.name] for part in fields(Backfill))
+    row = connection.execute(select(*columns).where(backfill.c.source == name)).first()
+    return Backfill(**row._mapping) if row else Backfill()
 
 
 def set_source(connection: Connection, name: str, **values: Any) -> None:
     """Change the source's row, made when it is missing."""
+    values = {"name": name, **values}
     if not connection.execute(update(source).where(source.c.name == name).values(values)).rowcount:
-        connection.execute(insert(source).values(name=name, **values))
+        connection.execute(insert(source).values(values))
 
 
 def _move(connection: Connection, moved: Mapping[Key, str]) -> None:
     for key, position in moved.items():
         connection.execute(update(message).where(message.c.key == key).values(position=position))
+
+
+def _add(connection: Connection, name: str, entries: Sequence[Entry], now: datetime, *, backlog: bool) -> int:
+    fresh = _unknown(connection, entries)
+    if fresh:
+        connection.execute(insert(message), [_new_row(e, name, backlog, now) for e in fresh])
+    return len(fresh)
 
 
 def _unknown(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:

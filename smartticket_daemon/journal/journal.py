@@ -11,7 +11,7 @@ from smartticket_daemon.domain import Cursor, Key, Receipt
 from smartticket_daemon.journal import intake, views, work
 from smartticket_daemon.journal.schema import source as sources
 from smartticket_daemon.journal.store import Store
-from smartticket_daemon.ports import Entry, Health, Journal, Known, Quarantined, Record, Work
+from smartticket_daemon.ports import Backfill, Entry, Health, Journal, Known, Quarantined, Record, Work
 
 
 class SqlJournal(Journal):
@@ -52,6 +52,23 @@ class SqlJournal(Journal):
         """See `Journal.record`. Of two entries with one key the first counts."""
         with self._store.writing() as connection:
             return intake.record(connection, source, entries, cursor, moved, now)
+
+    def backfill(self, source: str) -> Backfill:
+        """See `Journal.backfill`."""
+        with self._store.reading() as connection:
+            return intake.backfill_of(connection, source)
+
+    def record_past(
+        self,
+        source: str,
+        entries: Sequence[Entry],
+        reached: Backfill,
+        moved: Mapping[Key, str],
+        now: datetime,
+    ) -> int:
+        """See `Journal.record_past`. Of two entries with one key the first counts."""
+        with self._store.writing() as connection:
+            return intake.record_past(connection, source, entries, reached, moved, now)
 
     def first_poll_done(self, source: str, now: datetime) -> None:
         """See `Journal.first_poll_done`."""

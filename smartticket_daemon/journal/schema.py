@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema version that this code reads and writes."""
 
 
@@ -81,6 +81,16 @@ source = Table(
     Column("not_before", Utc),
     Column("last_poll", Utc),
     Column("last_success", Utc),
+)
+
+backfill = Table(
+    "backfill",
+    metadata,
+    Column("source", AnyText, ForeignKey("source.name"), primary_key=True),
+    Column("cursor", AnyText),
+    Column("tickets", Integer, nullable=False),
+    Column("since", Utc),
+    Column("finished", Utc),
 )
 
 message = Table(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from smartticket_daemon.domain import Cursor, Key, State
-from smartticket_daemon.ports import Journal, Known
+from smartticket_daemon.ports import Backfill, Journal, Known
 from smartticket_daemon.testing.journal_steps import (
     NOW,
     PLAN,
@@ -110,6 +110,18 @@ class IntakeContract:
         record(journal, entry("new"), live=False)
         assert {w.ref.message: w.doubtful for w in claim(journal)} == {"old": True, "new": False}
         assert [w.doubtful for w in claim(journal, source="other")] == [False]
+
+    def test_the_past_has_a_cursor_of_its_own_and_is_always_doubtful(self, journal: Journal) -> None:
+        assert journal.backfill(SOURCE) == Backfill()
+        reached = Backfill(Cursor(HOSTILE), 2, after(-9), after(9))
+        assert journal.record_past(SOURCE, [entry("old")], reached, {}, NOW) == 1
+        assert (journal.backfill(SOURCE), journal.cursor(SOURCE)) == (reached, None)
+        record(journal, entry("new"), entry("old"))
+        assert journal.record_past(SOURCE, [entry("new"), entry("older")], Backfill(), {}, NOW) == 1
+        assert (journal.backfill(SOURCE), journal.cursor(SOURCE)) == (Backfill(), "c1")
+        assert journal.backfill("other") == Backfill()
+        doubtful = {w.ref.message: w.doubtful for w in claim(journal)}
+        assert doubtful == {"old": True, "new": False, "older": True}
 
     def test_any_text_comes_back_exactly(self, journal: Journal) -> None:
         odd = entry(HOSTILE, ticket=HOSTILE + "T")

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from smartticket_daemon.domain import Cursor, Key, Receipt, State
 from smartticket_daemon.errors import JournalError
-from smartticket_daemon.ports import LEDGER_WORDS, Journal
+from smartticket_daemon.ports import LEDGER_WORDS, Backfill, Journal
 from smartticket_daemon.testing.journal_steps import LEASE, NOW, PLAN, entry
 
 NAMES = [f"{n}" for n in range(6)]
@@ -55,7 +55,8 @@ class JournalMachine(RuleBasedStateMachine):
         self._open = open_journal
         self.journal = open_journal(self._folder)
         self.items: dict[Key, Item] = {}
-        self.cursors: dict[str, str] = {}
+        self.cursors: dict[str, Cursor | None] = {}
+        self.pasts: dict[str, Backfill] = {}
         self.polled: set[str] = set()
         self.clock = 0.0
 
@@ -73,22 +74,28 @@ class JournalMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.clock += seconds
 
-    @rule(source=_source, new=st.lists(_new, max_size=4))
-    def record(self, source: str, new: list[tuple[str, State]]) -> None:
+    @rule(source=_source, new=st.lists(_new, max_size=4), past=st.booleans())
+    def record(self, source: str, new: list[tuple[str, State]], past: bool) -> None:
         entries = [entry(name, state, source=source) for name, state in new]
         fresh = {e.ref.key: e for e in reversed(entries) if e.ref.key not in self.items}
-        self.cursors[source] = f"{self.clock}/{len(self.items)}"
-        cursor = Cursor(self.cursors[source])
-        assert self.journal.record(source, entries, cursor, {}, self.now) == len(fresh)
+        cursor = Cursor(f"{self.clock}/{len(self.items)}")
+        if past:
+            self.cursors.setdefault(source, None)
+            self.pasts[source] = Backfill(cursor, len(self.items), self.now, self.now)
+            added = self.journal.record_past(source, entries, self.pasts[source], {}, self.now)
+        else:
+            self.cursors[source] = cursor
+            added = self.journal.record(source, entries, cursor, {}, self.now)
+        assert added == len(fresh)
         for e in (e for e in entries if e.ref.key not in self.items):
-            doubtful = source not in self.polled
+            doubtful = past or source not in self.polled
             self.items[e.ref.key] = Item(source, e.ref.message, e.state, doubtful, e.triage is not None)
 
     @rule(source=_source)
     def first_poll_done(self, source: str) -> None:
         self.journal.first_poll_done(source, self.now)
         self.polled.add(source)
-        self.cursors.setdefault(source, "")
+        self.cursors.setdefault(source, None)
 
     @rule(source=_source, limit=st.integers(1, 3))
     def claim(self, source: str, limit: int) -> None:
@@ -198,6 +205,12 @@ class JournalMachine(RuleBasedStateMachine):
             expected[item.source][word] += 1
             expected[item.source]["seen"] += 1
         assert self.journal.ledger() == expected
+
+    @invariant()
+    def the_cursors_are_apart(self) -> None:
+        for source in SOURCES:
+            assert self.journal.cursor(source) == self.cursors.get(source)
+            assert self.journal.backfill(source) == self.pasts.get(source, Backfill())
 
     @invariant()
     def every_record_is_right(self) -> None:

@@ -16,10 +16,12 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from smartticket_daemon.domain import Cursor
 from smartticket_daemon.errors import JournalError
 from smartticket_daemon.journal import journal_exists, migrate, open_journal, scratch_copy
 from smartticket_daemon.journal.schema import HEAD
-from smartticket_daemon.testing.journal_steps import SOURCE, claim, counts, entry, record, skipped
+from smartticket_daemon.ports import Backfill
+from smartticket_daemon.testing.journal_steps import NOW, SOURCE, claim, counts, entry, record, skipped
 
 
 def schema_of(folder: Path) -> set[tuple[str, ...]]:
@@ -87,6 +89,19 @@ def test_a_migrated_journal_works(tmp_path: Path) -> None:
     again = open_journal(tmp_path)
     assert counts(again) == {"seen": 2, "pending": 1, "skipped": 1}
     again.close()
+
+
+def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    record(journal, entry("1"), skipped("2"))
+    journal.close()
+    execute(tmp_path, "DROP TABLE backfill", "UPDATE alembic_version SET version_num = '0001'")
+    journal = open_journal(tmp_path)
+    assert counts(journal) == {"seen": 2, "pending": 1, "skipped": 1}
+    assert (journal.cursor(SOURCE), journal.backfill(SOURCE)) == ("c1", Backfill())
+    assert journal.record_past(SOURCE, [entry("3")], Backfill(Cursor("p"), 1), {}, NOW) == 1
+    assert journal.backfill(SOURCE) == Backfill(Cursor("p"), 1)
+    journal.close()
 
 
 def test_the_schema_version_is_the_last_migration() -> None:
