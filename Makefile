@@ -42,6 +42,7 @@ campaign: .venv/ready
 	$(BIN)/python bench/mixed.py --server dovecot
 	$(BIN)/python bench/mixed.py --server cyrus
 	$(BIN)/python bench/mail_fuzz.py --count 10000 --seed 1
+	$(BIN)/python bench/hostile_texts.py --count 5000 --seed 1
 
 picture: .venv/ready
 	$(BIN)/python docs/picture.py docs/demo.svg

@@ -21,7 +21,7 @@ from smartticket_daemon.text import clean
 
 _SAFE = frozenset(("p", "br", "small"))
 _RECORD = re.compile(r"smartticket\s+key=([0-9a-f]{32})((?:\s+[a-z]+=[^\s<>&\"']*)*)")
-_BRACES = re.compile(r"\{(?=[{%#])")
+_BRACES = re.compile(r"\{(?=\s*[{%#])")
 
 
 @dataclass(frozen=True, slots=True)
