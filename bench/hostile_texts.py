@@ -1,8 +1,8 @@
 """Hostile subjects, names and bodies through the doubles of the helpdesks and the whole pipeline.
 
 Each of `--count` messages a service attacks by HTML, script, template, header, log line or terminal code.
-Told is whatever a note holds beyond paragraphs, line breaks and small print, whatever was evaluated, and every
-log line that is not one JSON object or holds a customer's words; the exit code is 1 when there is anything.
+Told is whatever a note holds beyond paragraphs, line breaks and small print, whatever was evaluated, and
+every log line that is not one JSON object or holds a customer's words; the exit code is 1 when there is any.
 """
 
 from __future__ import annotations
