@@ -6,6 +6,7 @@ SmartTicketError
 │   └── ModelError          the model cannot be used; the daemon stops                  exit 78
 ├── TransientError          try again later                                             exit 75
 │   ├── RateLimited         not before `retry_after` seconds
+│   │   └── NoRoom          the same by our own count: nothing was sent
 │   ├── Unreachable         no answer, no connection, no valid certificate              exit 69
 │   └── StateHeld           another process works on the same state directory           exit 75
 ├── RejectedError           this work can never succeed: quarantine                     exit 1
@@ -60,6 +61,20 @@ class TransientError(SmartTicketError):
 
 class RateLimited(TransientError):
     """The remote asked us to slow down."""
+
+    @property
+    def partial(self) -> bool:
+        """True where the connector itself holds back what must wait, so that other work may be tried."""
+        return False
+
+
+class NoRoom(RateLimited):
+    """Our share of a rate limit is used up: nothing was sent."""
+
+    @property
+    def partial(self) -> bool:
+        """See RateLimited."""
+        return True
 
 
 class Unreachable(TransientError):

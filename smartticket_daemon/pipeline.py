@@ -33,6 +33,7 @@ from smartticket_daemon.errors import (
     ConfigurationError,
     CursorExpired,
     JournalError,
+    NoRoom,
     Overtaken,
     RateLimited,
     RejectedError,
@@ -179,6 +180,9 @@ def _deliver_one(source: Source, work: Work, written: Written) -> bool:
     except RejectedError as error:
         return _quarantine(source, work, error)
     except JournalError:
+        raise
+    except NoRoom:
+        source.journal.unclaim(work.key, source.clock())
         raise
     except (Unreachable, RateLimited, ConfigurationError) as error:
         if isinstance(error, Unreachable) and _answers(source.connector):

@@ -56,8 +56,7 @@ def poll(source: Source) -> int:
     try:
         if not source.verified.is_set():
             _verify(source)
-        ingest(source)
-        until = _deliver(source)
+        until = _work(source)
     except (JournalError, ModelError):
         raise
     except Exception as error:  # noqa: BLE001 - a broken source must not stop the others
@@ -67,6 +66,19 @@ def poll(source: Source) -> int:
     at = source.clock()
     source.journal.set_health(source.name, Health(last_poll=at, last_success=at, not_before=until))
     return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
+
+
+def _work(source: Source) -> datetime | None:
+    """Take in and deliver. Where no news may be asked for just now, what is due need not wait for that."""
+    try:
+        ingest(source)
+    except RateLimited as error:
+        if not error.partial:
+            raise
+        until = min(filter(None, (_deliver(source), _until(error, source.clock()))), default=None)
+        wait = None if until is None else (until - source.clock()).total_seconds()
+        raise RateLimited(str(error), wait) from None
+    return _deliver(source)
 
 
 def _deliver(source: Source) -> datetime | None:

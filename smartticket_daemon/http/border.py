@@ -67,6 +67,11 @@ class Throttled(RateLimited):
         self.limits = limits
 
     @property
+    def partial(self) -> bool:
+        """True where a limit of the endpoint alone is used up: the session keeps it."""
+        return ACCOUNT not in self.limits
+
+    @property
     def narrow(self) -> bool:
         """True for limits called `per-...`: they count for one ticket, the others need not wait."""
         return bool(self.limits) and all(name.startswith("per-") for name in self.limits)

@@ -6,16 +6,21 @@ the work keeps that moment.
 Each limit is a window of a minute that slides: a request is allowed when fewer than `share` x limit were
 made in the minute before it. Unlike a bucket that refills, it keeps the share in every minute there is,
 however the vendor cuts his. What other programs and people use shows in the announced remainder.
+
+Where the whole limit is ours (a share of 1), the vendor's own count is the measure: what his last answer said
+is left may be used at once, even where our sliding minute is full, since his minutes begin anew at their own
+moment. A minute that slides would never make up for a pause.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from smartticket_daemon.errors import RateLimited
+from smartticket_daemon.errors import NoRoom
 from smartticket_daemon.http.limits import ACCOUNT, Announced, Limit
 
 WINDOW = 60.0
@@ -30,14 +35,23 @@ LONGEST = 86_400.0
 
 @dataclass(slots=True)
 class _Window:
+    """One limit: `left` is the vendor's last word, `over` the end of his minute, `open` what is on its way."""
+
     total: int | None = None
     blocked: float = 0.0
     calls: deque[float] = field(default_factory=deque)
+    left: int | None = None
+    over: float | None = None
+    open: int = 0
 
     def wait(self, now: float, share: float, cost: int) -> float:
         """Seconds until `cost` more requests are allowed; 0 where they are now."""
         if now < self.blocked:
             return self.blocked - now
+        wait = self._until_it_slid(now, share, cost)
+        return wait if share < 1 else min(wait, self._until_said(now, cost))
+
+    def _until_it_slid(self, now: float, share: float, cost: int) -> float:
         while self.calls and self.calls[0] <= now - WINDOW:
             self.calls.popleft()
         if self.total is None:
@@ -45,14 +59,34 @@ class _Window:
         over = min(len(self.calls) + cost - self.ours(share), len(self.calls))
         return self.calls[over - 1] + WINDOW - now if over > 0 else 0.0
 
+    def _until_said(self, now: float, cost: int) -> float:
+        """The same by the vendor's own count; what it said is left can only have grown since."""
+        if self.over is not None and now >= self.over:
+            self.left, self.over = self.total, None
+        if self.left is not None and self.left - self.open >= cost:
+            return 0.0
+        return math.inf if self.over is None else self.over - now
+
     def ours(self, share: float) -> int:
         """Requests a window that are ours; 0 where nothing was announced."""
         return 0 if self.total is None else max(int(self.total * share), 1)
 
+    def take(self, now: float, cost: int) -> None:
+        self.calls.extend([now] * cost)
+        self.open += cost
+
     def learn(self, limit: Limit, now: float) -> None:
         self.total = limit.total or self.total
+        self.left = limit.left
+        if limit.resets is not None:
+            self._ends(now + limit.resets)
         if limit.left == 0 and limit.resets is not None:
             self.block(now, limit.resets)
+
+    def _ends(self, moment: float) -> None:
+        """The minute ends within the second after `moment`: each answer in it makes that more exact."""
+        same = self.over is not None and moment < self.over
+        self.over = min(self.over or math.inf, moment + 1) if same else moment + 1
 
     def block(self, now: float, seconds: float) -> None:
         self.blocked = max(self.blocked, now + min(max(seconds, 0.0), LONGEST))
@@ -66,17 +100,17 @@ class Budget:
         self._windows: dict[str, _Window] = {}
 
     def take(self, now: float, share: float, endpoint: str = ACCOUNT, cost: int = 1) -> None:
-        """Count one request (of `cost`) to `endpoint`; raises RateLimited where the budget is spent."""
+        """Count one request (of `cost`) to `endpoint`; raises NoRoom where the budget is spent."""
         with self._lock:
             windows = [self._window(name) for name in {ACCOUNT, endpoint}]
             wait = max(window.wait(now, share, cost) for window in windows)
             if wait > 0:
-                raise RateLimited("our share of the rate limit is used up for now", retry_after=wait)
+                raise NoRoom("our share of the rate limit is used up for now", retry_after=wait)
             for window in windows:
-                window.calls.extend([now] * cost)
+                window.take(now, cost)
 
     def room(self, now: float, share: float, cost: int, endpoint: str = ACCOUNT) -> None:
-        """Raise RateLimited unless `cost` requests, one of them to `endpoint`, are allowed. Counts nothing.
+        """Raise NoRoom unless `cost` requests, one of them to `endpoint`, are allowed. Counts nothing.
 
         The wait it asks for lasts until a good part is free again, half of the account's budget or an
         eighth of the endpoint's: whoever comes back for each single request spends the former on that.
@@ -86,13 +120,19 @@ class Budget:
             if all(window.wait(now, share, count) <= 0 for window, count, _ in needed):
                 return
             waits = [w.wait(now, share, max(count, w.ours(share) // part)) for w, count, part in needed]
-            raise RateLimited("our share of the rate limit is used up for now", retry_after=max(waits))
+            raise NoRoom("our share of the rate limit is used up for now", retry_after=max(waits))
 
     def learn(self, now: float, said: Announced, endpoint: str = ACCOUNT, cost: int = 1) -> None:
-        """Take in what an answer's headers say; what the request cost beyond `cost` is counted now."""
+        """A request has ended: take in what its answer's headers say, nothing where no answer came.
+
+        What it cost beyond `cost` is counted now.
+        """
         with self._lock:
-            for name in said.limits.keys() & {ACCOUNT, endpoint}:
-                self._window(name).learn(said.limits[name], now)
+            for name in {ACCOUNT, endpoint}:
+                window = self._window(name)
+                window.open = max(window.open - cost, 0)
+                if name in said.limits:
+                    window.learn(said.limits[name], now)
             extra = max((said.used or 0) - cost, 0)
             self._window(ACCOUNT).calls.extend([now] * extra)
 

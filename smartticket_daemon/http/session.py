@@ -21,7 +21,7 @@ from smartticket_daemon.http.border import FOREIGN, Lasting, Throttled, judge, t
 from smartticket_daemon.http.budget import PAUSE, Budget, budget_of
 from smartticket_daemon.http.clock import Clock
 from smartticket_daemon.http.deadline import Adapter, within
-from smartticket_daemon.http.limits import ACCOUNT, announced
+from smartticket_daemon.http.limits import ACCOUNT, Announced, announced
 from smartticket_daemon.http.settings import HelpdeskSettings
 
 AGENT = f"SmartTicket/{__version__}"
@@ -128,7 +128,7 @@ class Session:
         return self._auth.renew(self)
 
     def room(self, cost: int, endpoint: str = ACCOUNT) -> None:
-        """Raise RateLimited unless `cost` requests, one of them to `endpoint`, are allowed now.
+        """Raise NoRoom unless `cost` requests, one of them to `endpoint`, are allowed now.
 
         Asked first, so that no work is begun in vain.
         """
@@ -178,8 +178,12 @@ class Session:
         credentials = self._auth.headers(self) if call.signed else {}
         headers = {"Accept": "application/json", "User-Agent": AGENT, **call.headers, **credentials}
         self._budget.take(self.clock.monotonic(), self._settings.budget, call.endpoint, call.cost)
-        answer = self._send(replace(call, headers=headers), seconds)
-        self._budget.learn(self.clock.monotonic(), announced(answer.headers), call.endpoint, call.cost)
+        said = Announced({})
+        try:
+            answer = self._send(replace(call, headers=headers), seconds)
+            said = announced(answer.headers)
+        finally:
+            self._budget.learn(self.clock.monotonic(), said, call.endpoint, call.cost)
         return answer
 
     def _send(self, call: _Call, seconds: float) -> Answer:

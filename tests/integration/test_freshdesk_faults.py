@@ -14,6 +14,7 @@ from smartticket_daemon.domain import Triage
 from smartticket_daemon.errors import (
     RateLimited,
     SmartTicketError,
+    TransientError,
     Unreachable,
 )
 from smartticket_daemon.polling import poll
@@ -65,8 +66,9 @@ def test_a_write_whose_answer_is_lost_is_not_repeated(bench: Bench, method: str,
     connector, ref = bench.one()
     once = [fault]
     bench.double.trouble = lambda r: once.pop() if r.method == method and once else None
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransientError) as caught:
         connector.apply(ref, PLAN, ref.key)
+    assert not isinstance(caught.value, Unreachable), "it is no trouble of the whole source"
     before = len(bench.double.requests)
     found = connector.applied(ref, ref.key)
     assert len(bench.requests(before)) == 1, "one read tells"

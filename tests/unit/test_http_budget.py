@@ -189,6 +189,56 @@ def test_room_looks_at_the_account_too() -> None:
     budget.room(2.0, 1.0, 2)
 
 
+def test_where_all_of_it_is_ours_the_vendors_new_minute_is_used_at_once() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=3, left=3, resets=20))
+    for _ in range(3):
+        budget.take(15.0, 1.0)
+    for left in (2, 1, 0):
+        budget.learn(15.0, told(total=3, left=left, resets=5))
+    assert waited(budget, 20.0) == 1.0, "his minute ends within the second after the 20th"
+    for _ in range(3):
+        budget.take(21.0, 1.0)
+    assert waited(budget, 21.0) == WINDOW
+
+
+def test_what_the_vendor_did_not_count_is_ours_once_more() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=2, left=2, resets=59))
+    for _ in range(2):
+        budget.take(0.0, 1.0)
+    budget.learn(0.1, Announced({}))
+    budget.learn(0.2, told(total=2, left=1, resets=59))
+    budget.take(0.2, 1.0)
+    assert waited(budget, 0.3) == pytest.approx(59.7)
+
+
+def test_what_was_sent_and_not_answered_counts() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=2, left=2, resets=59))
+    budget.take(0.0, 1.0)
+    budget.take(0.0, 1.0)
+    budget.learn(0.1, told(total=2, left=1, resets=59))
+    assert waited(budget, 0.1) == pytest.approx(59.9)
+
+
+def test_each_answer_makes_the_end_of_the_minute_more_exact() -> None:
+    budget = Budget()
+    for now, resets in ((0.0, 42), (0.9, 41), (10.2, 32)):
+        budget.learn(now, told(total=2, left=2, resets=resets))
+    budget.take(11.0, 1.0)
+    budget.take(11.0, 1.0)
+    assert waited(budget, 11.0) == pytest.approx(42.9 - 11)
+
+
+def test_a_share_looks_at_its_own_count_whatever_is_left() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=10, left=10, resets=1))
+    for _ in range(5):
+        budget.take(0.0, 0.5)
+    assert waited(budget, 2.0, 0.5) == WINDOW - 2
+
+
 def test_all_on_one_account_share_one_budget() -> None:
     assert budget_of("https://a.example", "x") is budget_of("https://a.example", "x")
     assert budget_of("https://a.example", "x") is not budget_of("https://b.example", "x")

@@ -12,6 +12,7 @@ from smartticket_daemon.errors import (
     CursorExpired,
     JournalError,
     ModelError,
+    NoRoom,
     Overtaken,
     RateLimited,
     RejectedError,
@@ -103,6 +104,40 @@ def test_a_wait_that_the_remote_asked_for_is_honoured_by_the_next_process(desk: 
     assert desk.remote.calls == calls
     desk.clock.forward(seconds=2)
     assert poll(desk.source()) == DONE
+
+
+def test_where_no_news_may_be_asked_for_what_is_due_is_delivered(desk: Desk) -> None:
+    ticket = desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("tags", TransientError("later"))
+    assert poll(desk.source()) == WAITS
+    desk.clock.forward(minutes=5)
+    desk.remote.deliver("billing", "Thrice.")
+    desk.remote.fail("fetch", NoRoom("the list's share is used up", retry_after=40))
+    assert poll(desk.source()) == WAITS
+    assert desk.notes(ticket) == 1
+    assert desk.journal.health("support").not_before == desk.clock() + timedelta(seconds=40)
+
+
+def test_of_two_waits_the_shorter_one_counts(desk: Desk) -> None:
+    desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("tags", TransientError("later"))
+    assert poll(desk.source()) == WAITS
+    desk.clock.forward(minutes=5)
+    desk.remote.deliver("billing", "Thrice.")
+    desk.remote.fail("fetch", NoRoom("used up", retry_after=40))
+    desk.remote.fail("tags", NoRoom("used up", retry_after=10))
+    assert poll(desk.source()) == WAITS
+    assert desk.journal.health("support").not_before == desk.clock() + timedelta(seconds=10)
+
+
+def test_work_that_found_no_room_was_not_begun(desk: Desk) -> None:
+    desk.remote.deliver("billing", "Twice.")
+    assert poll(desk.source()) == DONE
+    ticket = desk.remote.deliver("billing", "Thrice.")
+    desk.remote.fail("tags", NoRoom("used up", retry_after=10))
+    assert poll(desk.source()) == WAITS
+    work = desk.journal.claim("support", desk.clock(), 120, 1)[0]
+    assert (work.ref.ticket, work.attempts, work.doubtful) == (ticket, 1, False)
 
 
 def test_a_clock_set_back_does_not_prolong_a_wait(desk: Desk) -> None:

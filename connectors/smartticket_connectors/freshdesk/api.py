@@ -23,6 +23,9 @@ PAGE = 100
 
 _ROOT = "/api/v2"
 
+_LIST, _UPDATE = "list", "update"
+"""Freshdesk limits both further and announces neither: where it refuses one, the other requests go on."""
+
 
 class KeyAuth:
     """HTTP Basic with the API key as the user; read again when the service refuses it."""
@@ -51,6 +54,10 @@ class Api:
 
     def __init__(self, settings: FreshdeskSettings) -> None:
         self.session = Session(settings, KeyAuth(settings))
+
+    def room(self, cost: int) -> None:
+        """Raises NoRoom unless `cost` requests, an update among them, are allowed now."""
+        self.session.room(cost, _UPDATE)
 
     def me(self) -> Answer:
         """The agent whose key we have."""
@@ -81,7 +88,8 @@ class Api:
         }
         if include:
             params["include"] = ",".join(include)
-        return self.session.get(f"{_ROOT}/tickets", params, cost=1 + 2 * len(include)).items()
+        cost = 1 + 2 * len(include)
+        return self.session.get(f"{_ROOT}/tickets", params, endpoint=_LIST, cost=cost).items()
 
     def ticket(self, number: int, include: Sequence[str] = ()) -> dict[str, Any]:
         """One ticket. Raises NotFound, and Unreachable when the answer is not this ticket."""
@@ -100,7 +108,8 @@ class Api:
     def update(self, number: int, change: Mapping[str, Any]) -> dict[str, Any]:
         """Change `tags` (all of them), `group_id` or `custom_fields`; returns the ticket as it is then."""
         try:
-            return self.session.write("PUT", f"{_ROOT}/tickets/{number:d}", dict(change)).json()
+            path = f"{_ROOT}/tickets/{number:d}"
+            return self.session.write("PUT", path, dict(change), endpoint=_UPDATE).json()
         except Refused as error:
             raise RejectedError(f"{error}{_complaints(error.answer)}") from None
 

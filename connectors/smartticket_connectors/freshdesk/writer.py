@@ -68,7 +68,7 @@ class Writer:
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
         self._refuse_stopped()
-        self._api.session.room(WHOLE)
+        self._api.room(WHOLE)
         route = self._groups.needed(triage.route) if triage.route else None
         look = self._looker.find(ref, key)
         if look.own:
@@ -79,6 +79,9 @@ class Writer:
             return self._write(look, triage, route, key)
         except NotFound:
             raise Overtaken("deleted") from None
+        except Unreachable as error:
+            # Freshdesk answered a moment ago: this is the one request's trouble, and the other tickets go on.
+            raise TransientError(str(error), error.retry_after) from None
 
     def _write(self, look: Look, triage: Triage, route: int | None, key: Key) -> Receipt:
         update = self._planned(look, triage, route)
