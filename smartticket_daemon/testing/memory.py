@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -14,6 +14,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Finding,
     Key,
     Message,
@@ -24,7 +25,7 @@ from smartticket_daemon.domain import (
     Status,
     Triage,
 )
-from smartticket_daemon.errors import AccessDenied, CursorExpired, Overtaken
+from smartticket_daemon.errors import AccessDenied, CursorExpired, Overtaken, SmartTicketError
 from smartticket_daemon.ports import Connector
 from smartticket_daemon.source_settings import SourceSettings
 from smartticket_daemon.testing.memory_remote import Arrival, InMemoryRemote, MemoryNote, MemoryTicket
@@ -44,11 +45,14 @@ class InMemorySettings(SourceSettings):
 class InMemoryConnector(Connector):
     """Writes in three steps (tags, route, note), so that each gap between them can be tested.
 
-    Its cursor is `generation:arrivals`, its position `generation:place`.
+    Its cursor is `generation:arrivals` (of the past `generation:moment:ticket`), its position
+    `generation:place`.
     """
 
     kind: ClassVar[str] = "memory"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY, Capability.BULK}
+    )
     Settings: ClassVar[type[SourceSettings]] = InMemorySettings
 
     def __init__(self, name: str, settings: InMemorySettings) -> None:
@@ -92,6 +96,44 @@ class InMemoryConnector(Connector):
         if not known or int(index) > len(self._remote.arrivals):
             raise CursorExpired(f"{self._name}: the cursor is not one of this service's")
         return int(index)
+
+    def extent(self, since: datetime | None) -> Extent:
+        """See `Remembers.extent`."""
+        self._sign_in()
+        with self._remote.step("extent"):
+            tickets = sum(1 for message in self._firsts() if since is None or message.created >= since)
+        return Extent(tickets, -(-tickets // self._settings.batch) or 1, each=4)
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """See `Remembers.past`."""
+        self._sign_in()
+        before = None if cursor is None else self._moment(cursor)
+        while True:
+            with self._remote.step("past"):
+                left = [m for m in self._firsts() if before is None or _age(m) < before]
+                some = [m for m in left if since is None or m.created >= since][: self._settings.batch]
+            if not some:
+                return
+            before = _age(some[-1])
+            yield Batch(tuple(some), Cursor(f"{self._remote.generation}:{before[0]}:{before[1]}"))
+
+    def _firsts(self) -> list[Message]:
+        """The requester's first message of each ticket, newest first."""
+        first: dict[str, Arrival] = {}
+        for arrival in self._remote.arrivals:
+            first.setdefault(arrival.ticket, arrival)
+        messages = [self._remote.message(self._name, arrival) for arrival in first.values()]
+        return sorted((m for m in messages if m is not None), key=_age, reverse=True)
+
+    def _moment(self, cursor: Cursor) -> tuple[float, int]:
+        generation, *age = cursor.split(":")
+        try:
+            moment, number = age
+            if generation == str(self._remote.generation):
+                return float(moment), int(number)
+        except ValueError:
+            pass
+        raise CursorExpired(f"{self._name}: the cursor is not one of this service's")
 
     def read(self, ref: MessageRef) -> Message:
         """See `Connector.read`."""
@@ -156,6 +198,22 @@ class InMemoryConnector(Connector):
             ticket.notes[name] = MemoryNote(key, note.body, replace(receipt, note_id=name))
             return ticket.notes[name].receipt
 
+    def apply_many(
+        self, work: Sequence[tuple[MessageRef, Triage, Key]]
+    ) -> Iterator[tuple[Key, Receipt | SmartTicketError]]:
+        """See `AppliesMany.apply_many`."""
+        self._sign_in()
+        with self._remote.step("bulk"):
+            outcomes = [(key, self._tagged(ref, triage)) for ref, triage, key in work]
+        yield from outcomes
+
+    def _tagged(self, ref: MessageRef, triage: Triage) -> Receipt | SmartTicketError:
+        try:
+            ticket = self._open_ticket(ref, triage)
+            return Receipt(self._add_tags(ticket, triage.tags), position=ref.position)
+        except SmartTicketError as error:
+            return error
+
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """See `Connector.applied`. The note is the last step: where it stands, all of them do."""
         self._sign_in()
@@ -199,3 +257,8 @@ class InMemoryConnector(Connector):
     def _sign_in(self) -> None:
         if self._settings.password != self._remote.password:
             raise AccessDenied(f"{self._name}: the password is wrong; set the right password")
+
+
+def _age(message: Message) -> tuple[float, int]:
+    """When it was created; of messages of one moment the later delivered is the younger one."""
+    return message.created.timestamp(), int(message.ref.message.removeprefix("M"))

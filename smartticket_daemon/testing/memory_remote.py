@@ -56,8 +56,8 @@ class _Fault:
 class InMemoryRemote:
     """Outlives every connector to it, and may be used from several threads.
 
-    `calls` counts the steps that connectors took: check, fetch, read, tags, route, note, applied,
-    current, undo. `clock` dates new messages.
+    `calls` counts the steps that connectors took: check, fetch, extent, past, read, tags, route, note,
+    bulk, applied, current, undo. `clock` dates new messages.
     """
 
     def __init__(

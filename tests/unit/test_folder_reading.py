@@ -22,7 +22,7 @@ from tests.unit.folder_desk import batches, connector, messages, put, unreadable
 
 
 def test_capabilities() -> None:
-    assert FolderConnector.capabilities == {Capability.FEEDBACK, Capability.UNDO}
+    assert FolderConnector.capabilities == {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY}
 
 
 @pytest.mark.parametrize(

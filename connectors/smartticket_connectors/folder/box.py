@@ -103,6 +103,17 @@ class Box(Protocol):
         """
         ...
 
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Arrivals]:
+        """What is there, newest first, from behind the cursor; what is older than `since` may be left out.
+
+        Raises CursorExpired for a cursor that is not of this source's past.
+        """
+        ...
+
+    def places(self) -> Sequence[Place]:
+        """Every message of the folder that is read."""
+        ...
+
     def read(self, place: Place, limit: int) -> Letter | None:
         """The message with its first `limit` bytes; None when it is gone."""
         ...

@@ -10,16 +10,18 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
 
 from smartticket_connectors.folder.border import translated
 from smartticket_connectors.folder.box import Box, Letter, Place, safe
 from smartticket_connectors.folder.check import diagnose
 from smartticket_connectors.folder.formats import open_box
+from smartticket_connectors.folder.history import HEADER, batch_of, past
 from smartticket_connectors.folder.records import Doing, Record, Records
 from smartticket_connectors.folder.settings import FolderSettings
 from smartticket_connectors.mail.draft import build_draft, draft_id
-from smartticket_connectors.mail.headers import MAX_BLOCK, fingerprint_of, identity
+from smartticket_connectors.mail.headers import fingerprint_of, identity
 from smartticket_connectors.mail.message import message_from, ref_of
 from smartticket_connectors.mail.parts import MAX_RAW, split
 from smartticket_daemon.domain import (
@@ -27,6 +29,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Key,
     Message,
     MessageRef,
@@ -40,15 +43,14 @@ from smartticket_daemon.domain import (
 from smartticket_daemon.errors import ConfigurationError, Overtaken, RejectedError
 from smartticket_daemon.source_settings import SourceSettings
 
-_HEADER = MAX_BLOCK + 1
-"""Bytes that hold any header block, as far as one is looked at."""
-
 
 class FolderConnector:
     """Speaks to one Maildir, mbox or directory of .eml files."""
 
     kind: ClassVar[str] = "folder"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY}
+    )
     Settings: ClassVar[type[SourceSettings]] = FolderSettings
 
     def __init__(self, name: str, settings: FolderSettings) -> None:
@@ -65,10 +67,19 @@ class FolderConnector:
         with translated(self._settings.path):
             self._must_be_there()
             for arrivals in self._box.arrivals(cursor, only_new=self._settings.start == "now"):
-                read = [self._read(place) for place in arrivals.places]
-                messages = tuple(m for m in read if isinstance(m, Message))
-                unreadable = tuple(m for m in read if isinstance(m, Unreadable))
-                yield Batch(messages, arrivals.cursor, unreadable)
+                yield batch_of(arrivals, self._read)
+
+    def extent(self, since: datetime | None) -> Extent:
+        """How many messages lie there; see `Remembers.extent`."""
+        with translated(self._settings.path):
+            self._must_be_there()
+            return Extent(sum(len(arrivals.places) for arrivals in self._box.past(None, since)))
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """Yield what is there, newest first; see `Remembers.past`."""
+        with translated(self._settings.path):
+            self._must_be_there()
+            yield from past(self._box, self._read, cursor, since)
 
     def read(self, ref: MessageRef) -> Message:
         """Read one message again; see `Connector.read`."""
@@ -162,7 +173,7 @@ class FolderConnector:
             letter = self._box.read(place, MAX_RAW + 1)
             if letter is None:
                 return None
-            ref = ref_of(self._name, str(place), split(letter.raw[:_HEADER])[0], letter.size)
+            ref = ref_of(self._name, str(place), split(letter.raw[:HEADER])[0], letter.size)
             return self._message(place, letter, self._records.load(ref.ticket))
         except RejectedError:
             return Unreadable(ref, "unreadable")
@@ -200,7 +211,7 @@ class FolderConnector:
 
     def _at(self, ref: MessageRef, place: Place) -> tuple[Place, Letter]:
         """The message at this place; raises Overtaken when it, or any message, is not there."""
-        letter = self._box.read(place, _HEADER)
+        letter = self._box.read(place, HEADER)
         if letter and ref.ticket in (_identity(letter), _nameless(place)):
             return place, letter
         self._must_be_there()
@@ -235,7 +246,7 @@ class FolderConnector:
 
     def _draft(self, key: Key) -> str | None:
         """Digest of our draft as it stands; None where there is none."""
-        letter = self._box.read(self._draft_place(key), _HEADER)
+        letter = self._box.read(self._draft_place(key), HEADER)
         return hashlib.sha256(letter.raw).hexdigest() if letter else None
 
     def _write_draft(self, letter: Letter, note: Note, key: Key) -> None:
@@ -275,7 +286,7 @@ def _status(letter: Letter) -> Status:
 
 
 def _identity(letter: Letter) -> str:
-    return identity(split(letter.raw[:_HEADER])[0], letter.size)
+    return identity(split(letter.raw[:HEADER])[0], letter.size)
 
 
 def _nameless(place: Place) -> str:

@@ -9,11 +9,12 @@ import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from smartticket_connectors.folder import durable
 from smartticket_connectors.folder.box import RECORDS, Arrivals, Letter, Place, exists, moment
-from smartticket_connectors.folder.mark import DirectoryMark, Entry
+from smartticket_connectors.folder.mark import DirectoryMark, DirectoryPast, Entry
 from smartticket_daemon.domain import Cursor, Key
 from smartticket_daemon.errors import Overtaken, RejectedError
 
@@ -73,6 +74,22 @@ class Files(ABC):
             return
         for chunk, reached in mark.advance(entries, newest, now, self._batch):
             yield Arrivals([Place.parse(e.position) for e in chunk], reached.cursor())
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Arrivals]:
+        """See `Box.past`."""
+        where = f"past of {type(self).__name__} {self.root}"
+        before = None if cursor is None else DirectoryPast.parse(cursor, where).before
+        oldest = 0 if since is None else int((since.timestamp() - 1) * 1_000_000_000)
+        left = [e for e in self._entries() if e.date >= oldest and (before is None or e.order < before)]
+        left.sort(key=lambda entry: entry.order, reverse=True)
+        for start in range(0, len(left), self._batch):
+            chunk = left[start : start + self._batch]
+            reached = DirectoryPast(where=where, before=chunk[-1].order)
+            yield Arrivals([Place.parse(e.position) for e in chunk], reached.cursor())
+
+    def places(self) -> list[Place]:
+        """See `Box.places`."""
+        return [Place.parse(entry.position) for entry in self._entries()]
 
     def _entries(self) -> list[Entry]:
         """All messages. A file that is moved on during the listing is met twice and counts once."""

@@ -65,6 +65,12 @@ class Mark(BaseModel):
         return Cursor(self.model_dump_json(exclude_defaults=True))
 
 
+class DirectoryPast(Mark):
+    """Of the past, all files are covered that do not sort before `before`, by their own date and name."""
+
+    before: tuple[int, str]
+
+
 class DirectoryMark(Mark):
     """See the module. `begun` is set where a source starts with "now": older files are not its business."""
 

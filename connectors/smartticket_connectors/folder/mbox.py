@@ -50,6 +50,28 @@ class MboxMark(Mark):
         return self.count if self.at(names, self.count) == self else 0
 
 
+class MboxPast(Mark):
+    """Of the past, the first `left` messages are not covered yet; `next` are the newest of these.
+
+    What is covered is moved away by ourselves, so only what is left can say where it ends. Where all of
+    `next` is gone, some messages are gone through again: the journal knows what it knows.
+    """
+
+    left: int
+    next: tuple[str, ...]
+
+    @classmethod
+    def of(cls, where: str, names: list[str], left: int) -> MboxPast:
+        """The mark that leaves the first `left` of these messages."""
+        return cls(where=where, left=left, next=tuple(names[max(left - _LAST, 0) : left]))
+
+    def end(self, names: list[str]) -> int:
+        """How many of the messages that are there now are not covered."""
+        wanted = set(self.next)
+        found = (number for number in range(len(names), 0, -1) if names[number - 1] in wanted)
+        return next(found, min(self.left, len(names)))
+
+
 class Mbox:
     """See the module, and `Box` for what the methods mean."""
 
@@ -75,6 +97,23 @@ class Mbox:
             if covered < mark.count:
                 places = [place for place in places if self._is_younger(place, mark.begun)]
             yield Arrivals(places, mark.at(names, end).cursor())
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Arrivals]:
+        """See `Box.past`: from the end of the file to its beginning."""
+        where = f"past of mbox {self._path}"
+        names = list(self._file("").index())
+        left = len(names) if cursor is None else MboxPast.parse(cursor, where).end(names)
+        while left > 0:
+            start = max(left - self._batch, 0)
+            places = [Place("", name) for name in reversed(names[start:left])]
+            if since is not None:
+                places = [place for place in places if self._is_younger(place, int(since.timestamp()))]
+            left = start
+            yield Arrivals(places, MboxPast.of(where, names, left).cursor())
+
+    def places(self) -> list[Place]:
+        """See `Box.places`."""
+        return [Place("", name) for name in self._file("").index()]
 
     def _is_younger(self, place: Place, begun: int) -> bool:
         letter = self.read(place, 0)

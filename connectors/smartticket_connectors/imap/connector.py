@@ -16,7 +16,7 @@ import structlog
 from smartticket_connectors.imap.border import NoFolderError
 from smartticket_connectors.imap.check import diagnose
 from smartticket_connectors.imap.drafts import Drafts
-from smartticket_connectors.imap.index import in_batches, windows
+from smartticket_connectors.imap.index import in_batches, windows, windows_back
 from smartticket_connectors.imap.position import Mark, Position
 from smartticket_connectors.imap.reader import Reader
 from smartticket_connectors.imap.session import Mailbox, Session
@@ -30,6 +30,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Key,
     Message,
     MessageRef,
@@ -39,7 +40,7 @@ from smartticket_daemon.domain import (
     Triage,
     Unreadable,
 )
-from smartticket_daemon.errors import Overtaken, RateLimited, RejectedError, TransientError
+from smartticket_daemon.errors import CursorExpired, Overtaken, RateLimited, RejectedError, TransientError
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ class ImapConnector:
     """Speaks to one mailbox."""
 
     kind: ClassVar[str] = "imap"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {Capability.BULK}
     Settings: ClassVar[type[ImapSettings]] = ImapSettings
 
     def __init__(self, name: str, settings: ImapSettings) -> None:
@@ -113,12 +114,42 @@ class ImapConnector:
         return max(recent, mark.since) if mark.since else recent
 
     def _after(self, mark: Mark, box: Mailbox, since: datetime | None) -> Iterator[Batch]:
-        """Everything behind the mark. Polls that break off at the same place go on in smaller steps.
+        """Everything behind the mark; `since` is exact only where the source began "now"."""
+        behind = windows(self._session, mark.uid + 1, *_since(since))
+        return self._walk(mark, box, behind, since if self.settings.start == "now" else None)
+
+    def extent(self, since: datetime | None) -> Extent:
+        """How many messages the folder shows; see `Remembers.extent`."""
+        self._session.resume()
+        box = self._session.select(self.settings.folder)
+        if since is None:
+            return Extent(box.exists)
+        return Extent(sum(len(uids) for uids, _ in windows(self._session, 1, *_since(since))))
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """Yield what lies in the folder, newest first; see `Remembers.past`.
+
+        Raises CursorExpired for a cursor that is none of ours and for one of a renumbered folder.
+        """
+        mark = Mark.parse(cursor) if cursor is not None else None
+        self._session.resume()
+        box = self._session.select(self.settings.folder)
+        if mark is None:
+            mark = Mark(box.name, box.validity, box.uidnext)
+        elif (mark.folder, mark.validity) != (box.name, box.validity):
+            raise CursorExpired("the folder was renumbered, or is another one now")
+        older = windows_back(self._session, mark.uid - 1, *_since(since))
+        return self._walk(mark, box, older, since)
+
+    def _walk(
+        self, mark: Mark, box: Mailbox, steps: Iterable[tuple[list[int], int]], since: datetime | None
+    ) -> Iterator[Batch]:
+        """The messages of all windows. Walks that break off at the same place go on in smaller steps.
 
         So a message at which the server itself stumbles is found and put aside, even by separate processes.
         """
         care = min(mark.failures, len(_STEPS))
-        for uids, high in windows(self._session, mark.uid + 1, *_since(since)):
+        for uids, edge in steps:
             while uids:
                 some = uids[: min([self.settings.batch, *_STEPS[:care]])]
                 try:
@@ -130,8 +161,9 @@ class ImapConnector:
                     raise
                 uids = uids[len(some) :]
                 mark = replace(mark, uid=some[-1], failures=care)
-                yield Batch(tuple(self._not_before(messages, since)), mark.cursor(), tuple(unreadable))
-            behind, mark = mark, replace(mark, uid=high, failures=0)
+                young = tuple(m for m in messages if since is None or m.created >= since)
+                yield Batch(young, mark.cursor(), tuple(unreadable))
+            behind, mark = mark, replace(mark, uid=edge, failures=0)
             if mark != behind:
                 yield Batch((), mark.cursor())
 
@@ -140,11 +172,6 @@ class ImapConnector:
             log.error("message_given_up", source=self.name, uid=uids[0], failures=mark.failures)
             return [], [self._reader.unreadable(box, uid) for uid in uids]
         return self._reader.read(box, uids)
-
-    def _not_before(self, messages: list[Message], since: datetime | None) -> list[Message]:
-        if since is None or self.settings.start != "now":
-            return messages
-        return [m for m in messages if m.created >= since]
 
     def read(self, ref: MessageRef) -> Message:
         """Read one message again."""

@@ -41,6 +41,23 @@ def windows(session: Session, low: int, *criteria: str) -> Iterable[tuple[list[i
             step = STEP if uids else min(step * 2, MOST)
 
 
+def windows_back(session: Session, high: int, *criteria: str) -> Iterable[tuple[list[int], int]]:
+    """UIDs up to `high` in the open folder, newest first, as (UIDs descending, last UID examined)."""
+    box = session.mailbox
+    if box is None:
+        return
+    high = min(high, box.uidnext - 1)
+    step = STEP if box.exists > STEP else max(high, STEP)
+    while high > 0:
+        session.enter(box.name)
+        low = max(high - step + 1, 1)
+        uids = session.search(low, high, *criteria)
+        yield uids[::-1], low
+        high = low - 1
+        if box.exists > STEP:
+            step = STEP if uids else min(step * 2, MOST)
+
+
 def in_batches(uids: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Slices of at most `size`."""
     return (uids[start : start + size] for start in range(0, len(uids), size))
