@@ -6,6 +6,7 @@ Needs pytest; JournalContract needs hypothesis too.
 import pytest
 
 _WITH_ASSERTIONS = (
+    "bulk",
     "connector",
     "history",
     "journal",

@@ -17,6 +17,7 @@ import pytest
 
 from smartticket_daemon.domain import Triage
 from smartticket_daemon.ports import Connector
+from smartticket_daemon.testing.bulk import BulkContract
 from smartticket_daemon.testing.history import HistoryContract
 from smartticket_daemon.testing.reading import ReadingContract
 from smartticket_daemon.testing.remote import Connect, Remote
@@ -24,7 +25,7 @@ from smartticket_daemon.testing.steps import NOTE, TAG
 from smartticket_daemon.testing.writing import WritingContract
 
 
-class ConnectorContract(ReadingContract, WritingContract, HistoryContract):
+class ConnectorContract(ReadingContract, WritingContract, HistoryContract, BulkContract):
     """Subclass it, name the subclass `Test...`, and give it the fixture `remote`."""
 
     @pytest.fixture

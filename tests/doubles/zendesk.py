@@ -15,7 +15,8 @@ from typing import Any
 from tests.doubles.hour import Hour, Troubles
 from tests.doubles.server import Fault, Reply, Request, Server
 from tests.doubles.zendesk_contract import LIMIT, operation_of, violations
-from tests.doubles.zendesk_state import GROUPS, OURS, Record, Tenant, iso
+from tests.doubles.zendesk_jobs import Jobs, JobTrouble
+from tests.doubles.zendesk_state import GROUPS, OURS, TICKET_FIELDS, Record, Tenant, iso
 
 LAG = timedelta(seconds=60)
 _NOT_FOUND = {"error": "RecordNotFound", "description": "Not found"}
@@ -44,7 +45,7 @@ class Limit:
         return f"total={self.total}; remaining={self.total - self.used}; resets={resets}"
 
 
-class ZendeskDouble(Tenant, Server):
+class ZendeskDouble(Jobs, Server):
     """`role` is that of the user we sign in as; `scope` what the OAuth client may do.
 
     `pace` are the seconds that pass with each request, `meddle` is what people do before one takes effect.
@@ -61,6 +62,7 @@ class ZendeskDouble(Tenant, Server):
         self.ignored: set[str] = set()
         self.drops: set[str] = set()
         self.publishes = False
+        self.jobs, self.job_trouble = {}, JobTrouble()
         self.writes: list[int] = []
         self.troubles = Troubles()
         self.violations: list[str] = []
@@ -78,6 +80,7 @@ class ZendeskDouble(Tenant, Server):
         return super().take(request)
 
     def handle(self, request: Request) -> Reply:
+        self.run_jobs()
         reply = self._answer(request)
         date = format_datetime(self.hour.at, usegmt=True)
         return Reply(reply.status, reply.body, {"Date": date, **reply.headers})
@@ -96,7 +99,7 @@ class ZendeskDouble(Tenant, Server):
             return Reply(401, {"error": "Couldn't authenticate you"})
         return self._limited(name) or self._do(name, numbers, request, scope)
 
-    def _do(self, name: str, numbers: tuple[int, ...], request: Request, scope: str) -> Reply:
+    def _do(self, name: str, numbers: tuple[int | str, ...], request: Request, scope: str) -> Reply:
         wanted = "write" if request.method == "PUT" else "read"
         forbidden = name == "export" and self.role != "admin"
         if wanted not in scope.split() or forbidden:
@@ -187,21 +190,44 @@ class ZendeskDouble(Tenant, Server):
         return Reply(200, body)
 
     def _list(self, request: Request) -> Reply:
-        after = request.query.get("page[after]", "")
-        if after and not re.fullmatch(r"id-\d+", after):
+        sort, after = request.query["sort"], request.query.get("page[after]", "")
+        if after and not re.fullmatch(rf"{sort}:\d+", after):
             return Reply(400, {"error": "InvalidPaginationParameter", "description": "after"})
-        low = int(after[3:]) if after else 0
-        live = [r for r in self.tickets.values() if r.status != "deleted" and r.id > low]
-        kept = sorted(live, key=lambda r: r.id)
+        passed = int(after.rpartition(":")[2]) if after else None
+        kept = sorted(self._listed(), key=lambda r: r.id, reverse=sort == "-id")
+        if passed is not None:
+            kept = [r for r in kept if (r.id < passed if sort == "-id" else r.id > passed)]
         page = kept[: int(request.query["page[size]"])]
-        meta = {"has_more": len(page) < len(kept), "after_cursor": f"id-{page[-1].id}" if page else None}
-        shown = [record.shown(self.url) for record in page]
-        return Reply(200, {"tickets": shown, "users": self._people(page), "meta": meta})
+        meta = {"has_more": len(page) < len(kept), "after_cursor": f"{sort}:{page[-1].id}" if page else None}
+        return Reply(200, {**self._sheet(page, request), "meta": meta})
+
+    def _listed(self) -> list[Record]:
+        return [r for r in self.tickets.values() if r.status != "deleted" and not r.archived]
+
+    def _sheet(self, records: list[Record], request: Request) -> dict[str, Any]:
+        """Tickets, and beside them what was asked for."""
+        include = request.query.get("include", "").split(",")
+        sheet: dict[str, Any] = {"tickets": [record.shown(self.url) for record in records]}
+        if "users" in include:
+            sheet["users"] = self._people(records)
+        if "metric_sets" in include:
+            sheet["metric_sets"] = [self.metric_set(record) for record in records]
+        return sheet
+
+    def _count(self, request: Request) -> Reply:
+        return Reply(200, {"count": {"value": len(self._listed()), "refreshed_at": iso(self.hour.at)}})
+
+    def _search_count(self, request: Request) -> Reply:
+        since = request.query["query"].removeprefix("type:ticket created>=")
+        return Reply(200, {"count": sum(iso(r.created) >= since for r in self._listed())})
+
+    def _ticket_fields(self, request: Request) -> Reply:
+        return Reply(200, {"ticket_fields": TICKET_FIELDS, "meta": {"has_more": False}})
 
     def _show_many(self, request: Request) -> Reply:
         ids = [int(number) for number in request.query["ids"].split(",")]
         found = [self.tickets[n] for n in ids if n in self.tickets and self.tickets[n].status != "deleted"]
-        return Reply(200, {"tickets": [record.shown(self.url) for record in found], "count": len(found)})
+        return Reply(200, {**self._sheet(found, request), "count": len(found)})
 
     def _ticket(self, request: Request, number: int) -> Reply:
         record = self.tickets.get(number)
@@ -244,8 +270,8 @@ class ZendeskDouble(Tenant, Server):
         events: list[dict[str, Any]] = []
         if "tags" in asked:
             words = {tag.lower() for entry in asked["tags"] for tag in entry.split()}
-            record.tags = sorted(words - self.drops)
-            events.append({"id": self.number(), "type": "Change", "field_name": "tags"})
+            before, record.tags = record.tags, sorted(words - self.drops)
+            events.append(self.tags_changed(before, record.tags))
         if "group_id" in asked:
             record.group = asked["group_id"]
             events.append({"id": self.number(), "type": "Change", "field_name": "group_id"})

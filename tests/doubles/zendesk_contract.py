@@ -49,7 +49,14 @@ OPERATIONS = {
         frozenset({"start_time", "cursor", "per_page", "include", "exclude_deleted"}),
     ),
     "list": Operation("GET", "/api/v2/tickets", PAGED | {"sort", "include"}),
-    "show_many": Operation("GET", "/api/v2/tickets/show_many", frozenset({"ids"})),
+    "count": Operation("GET", "/api/v2/tickets/count"),
+    "search_count": Operation("GET", "/api/v2/search/count", frozenset({"query"})),
+    "ticket_fields": Operation("GET", "/api/v2/ticket_fields", PAGED),
+    "show_many": Operation("GET", "/api/v2/tickets/show_many", frozenset({"ids", "include"})),
+    "update_many": Operation(
+        "PUT", "/api/v2/tickets/update_many", frozenset({"ids"}), {"ticket": {"additional_tags": list}}
+    ),
+    "job": Operation("GET", r"/api/v2/job_statuses/(V3-[0-9a-f]+)"),
     "ticket": Operation("GET", r"/api/v2/tickets/(\d+)", frozenset({"include"})),
     "audits": Operation("GET", r"/api/v2/tickets/(\d+)/audits", PAGED),
     "update": Operation("PUT", r"/api/v2/tickets/(\d+)", body={"ticket": TICKET}),
@@ -57,11 +64,11 @@ OPERATIONS = {
 }
 
 
-def operation_of(request: Request) -> tuple[str, tuple[int, ...]] | None:
-    """The operation's name and the numbers in its path."""
+def operation_of(request: Request) -> tuple[str, tuple[int | str, ...]] | None:
+    """The operation's name, and the numbers or the job in its path."""
     for name, operation in OPERATIONS.items():
         if match := operation.fits(request):
-            return name, tuple(map(int, match.groups()))
+            return name, tuple(int(word) if word.isdigit() else word for word in match.groups())
     return None
 
 

@@ -35,6 +35,8 @@ class Record:
     group: int | None = None
     audits: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    archived: bool = False
+    """Gone from the list; still there by its number."""
 
     def shown(self, url: str) -> dict[str, Any]:
         return {
@@ -63,6 +65,17 @@ class Record:
             "generated_timestamp": int(self.generated.timestamp()),
             **self.extra,
         }
+
+
+TICKET_FIELDS = [
+    {
+        "id": 7001,
+        "title": "Reason ",
+        "custom_field_options": [{"name": "Card declined", "value": "reason_card"}],
+    },
+    {"id": 7002, "title": "Products", "custom_field_options": [{"name": "App", "value": "p_app"}]},
+    {"id": 7003, "title": "Escalated", "custom_field_options": None},
+]
 
 
 class Tenant:
@@ -112,6 +125,12 @@ class Tenant:
             "plain_body": html, "public": public, "attachments": [], "audit_id": None,
         }  # fmt: skip
 
+    def tags_changed(self, before: list[str], after: list[str]) -> dict[str, Any]:
+        return {
+            "id": self.number(), "type": "Change", "field_name": "tags",
+            "value": list(after), "previous_value": list(before),
+        }  # fmt: skip
+
     def audit(
         self, record: Record, author: int, events: list[dict[str, Any]], custom: Any = None
     ) -> dict[str, Any]:
@@ -141,6 +160,13 @@ class Tenant:
             record = self.tickets[number]
             record.status = "open"
             self.audit(record, author, [self.comment(author, "We are on it.", public=public)])
+
+    def metric_set(self, record: Record) -> dict[str, Any]:
+        """What Zendesk counts: agents' public comments, the first message aside."""
+        said = [event for audit in record.audits for event in audit["events"] if event["type"] == "Comment"]
+        staff = {number for number, user in self.users.items() if user["role"] != "end-user"}
+        replies = sum(event["public"] and event["author_id"] in staff for event in said[1:])
+        return {"ticket_id": record.id, "replies": replies, "reopens": 0}
 
     def notes(self, number: int) -> list[dict[str, Any]]:
         record = self.tickets[number]

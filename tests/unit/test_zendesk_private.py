@@ -86,7 +86,7 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_requests_are_made_in_two_places_and_writes_are_known() -> None:
-    """Every call of the session: reads by `_get`, three writes, and no other way to the network."""
+    """Every call of the session: reads by `_get`, four writes, and no other way to the network."""
     found = []
     for name, tree in trees():
         for node in ast.walk(tree):
@@ -104,6 +104,7 @@ def test_requests_are_made_in_two_places_and_writes_are_known() -> None:
         ("desk", "self.session.get", "API + path"),
         ("desk", "self.session.write", "'PUT'"),
         ("desk", "self.session.write", "'PUT'"),
+        ("desk", "self.session.write", "'PUT'"),
     ]
 
 
@@ -118,10 +119,15 @@ def test_comments_are_made_in_one_place_and_bodies_come_from_there() -> None:
         calls = [
             n
             for n in ast.walk(tree)
-            if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("desk.update")
+            if isinstance(n, ast.Call) and ast.unparse(n.func).endswith(("desk.update", "desk.update_many"))
         ]
         made = {ast.unparse(call.args[1]) for call in calls}
-        assert made <= {"change", "no_change()"}
+        assert made <= {"change", "no_change()", "bulk_change(plans[0].tags)"}
+
+
+@given(tags)
+def test_many_tickets_get_tags_and_nothing_else(added: tuple[str, ...]) -> None:
+    assert change.bulk_change(added) == {"additional_tags": list(added)}
 
 
 MUTANTS: dict[str, Callable[[str], str]] = {

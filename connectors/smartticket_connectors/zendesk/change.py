@@ -33,6 +33,11 @@ def triage_change(
     return change
 
 
+def bulk_change(tags: tuple[str, ...]) -> Change:
+    """The same tags added to many tickets: Zendesk unites them with those that are there by then."""
+    return {"additional_tags": list(tags)}
+
+
 def undo_change(ticket: Ticket, key: Key, receipt: Receipt, group: tuple[int | None] | None) -> Change:
     """Our tags off, and the group back to what `group` holds (None: leave it)."""
     change = _guarded(ticket)

@@ -5,14 +5,17 @@ Tags are tags, a route is a group, the suggested reply is an internal note. Noth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import ClassVar
 
 from smartticket_connectors.zendesk.auth import auth_of
+from smartticket_connectors.zendesk.bulk import Bulk
 from smartticket_connectors.zendesk.check import diagnose
 from smartticket_connectors.zendesk.desk import Desk
 from smartticket_connectors.zendesk.fields import Json, MalformedError
+from smartticket_connectors.zendesk.past import Past
 from smartticket_connectors.zendesk.reader import Reader, number_of
 from smartticket_connectors.zendesk.settings import ZendeskSettings
 from smartticket_connectors.zendesk.ticket import Ticket
@@ -22,6 +25,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Key,
     Message,
     MessageRef,
@@ -30,6 +34,7 @@ from smartticket_daemon.domain import (
     Status,
     Triage,
 )
+from smartticket_daemon.errors import SmartTicketError
 from smartticket_daemon.http import Clock, Session
 
 _AT_ONCE = 100
@@ -39,7 +44,9 @@ class ZendeskConnector:
     """Speaks to one account. `clock` is for simulations."""
 
     kind: ClassVar[str] = "zendesk"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY, Capability.BULK}
+    )
     Settings: ClassVar[type[ZendeskSettings]] = ZendeskSettings
 
     def __init__(self, name: str, settings: ZendeskSettings, clock: Clock | None = None) -> None:
@@ -48,6 +55,8 @@ class ZendeskConnector:
         self._desk = Desk(name, Session(settings, auth_of(settings), clock=clock))
         self._reader = Reader(name, settings, self._desk)
         self._writer = Writer(name, settings, self._desk)
+        self._bulk = Bulk(name, self._desk, self._reader, self._writer)
+        self._past = Past(settings, self._desk, self._reader)
 
     def check(self, routes: Collection[str] = ()) -> Diagnosis:
         """Sign in, look at rights, reading, groups and writing; never raises for what it can report."""
@@ -73,6 +82,12 @@ class ZendeskConnector:
         """Take off our tags and put the group back; whatever a person changed since stays."""
         self._writer.undo(ref, receipt)
 
+    def apply_many(
+        self, work: Sequence[tuple[MessageRef, Triage, Key]]
+    ) -> Iterator[tuple[Key, Receipt | SmartTicketError]]:
+        """Add the tags of many plans by jobs of Zendesk's, a hundred tickets at a time."""
+        return self._bulk.apply_many(work)
+
     def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
         """What the account shows of each ticket now, a hundred in one read."""
         waiting = iter(refs)
@@ -91,6 +106,14 @@ class ZendeskConnector:
             return RemoteState(ref, exists=False)
         group = self._desk.group_name(ticket.group)
         return RemoteState(ref, True, ticket.status, frozenset(ticket.tags), group)
+
+    def extent(self, since: datetime | None) -> Extent:
+        """How many tickets `past` would yield, as Zendesk counts them."""
+        return self._past.extent(since)
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """Yield the tickets of the list, newest first; archived ones are not in it."""
+        return self._past.past(cursor, since)
 
     def close(self) -> None:
         """Let go of the connections, and of what we know of the account."""

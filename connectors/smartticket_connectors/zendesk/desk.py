@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 
-from smartticket_connectors.zendesk.fields import Json, inner, objects, text
+from smartticket_connectors.zendesk.fields import Json, inner, objects, text, whole
 from smartticket_connectors.zendesk.ticket import User, Users, users_of
 from smartticket_daemon.errors import AccessDenied, ConfigurationError, Unreachable
 from smartticket_daemon.http import Answer, Session
@@ -23,10 +24,14 @@ API = "/api/v2"
 NOWHERE = 2**63 - 1
 """The id of a ticket that no account has."""
 
-_PAGE = 100
+PAGE = 100
+"""The most rows of a page, and tickets of one request."""
+
 _PAGES = 200
 _UPDATE = "tickets-update"
 _EXPORT = "incremental"
+_LIST = "tickets-index"
+_JOBS = "jobs"
 _KEY = re.compile(r'"([a-z_.]{1,60})"')
 
 
@@ -108,8 +113,26 @@ class Desk:
 
     def listed(self, after: str, size: int) -> Answer:
         """One page of the ticket list, by id."""
-        params = {"sort": "id", "page[size]": min(size, _PAGE), "include": "users"}
+        params = {"sort": "id", "page[size]": min(size, PAGE), "include": "users"}
         return self._get("/tickets", {**params, **({"page[after]": after} if after else {})})
+
+    def past(self, after: str, size: int) -> Answer:
+        """One page of the ticket list by id, backwards, with what Zendesk counted of each."""
+        params = {"sort": "-id", "page[size]": min(size, PAGE), "include": "users,metric_sets"}
+        page = {**params, **({"page[after]": after} if after else {})}
+        return self._get("/tickets", page, endpoint=_LIST)
+
+    def count(self, since: datetime | None) -> int | None:
+        """About how many tickets there are, or were created since; the latter as the search index has it."""
+        if since is None:
+            return whole(inner(self._get("/tickets/count").json(), "count").get("value"))
+        query = f"type:ticket created>={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return whole(self._get("/search/count", {"query": query}).json().get("count"))
+
+    def ticket_fields(self) -> Iterator[Json]:
+        """The fields that tickets of this account have."""
+        for page in self._pages("/ticket_fields"):
+            yield from objects(page.get("ticket_fields"))
 
     def ticket(self, number: int) -> Answer:
         """One ticket, with its requester and submitter."""
@@ -119,6 +142,11 @@ class Desk:
         """Up to a hundred tickets; those that are gone are left out."""
         ids = ",".join(map(str, numbers))
         return objects(self._get("/tickets/show_many", {"ids": ids}).json().get("tickets"))
+
+    def looked_at(self, numbers: Iterable[int]) -> Json:
+        """The same with their people, and what Zendesk counted of each."""
+        params = {"ids": ",".join(map(str, numbers)), "include": "users,metric_sets"}
+        return self._get("/tickets/show_many", params).json()
 
     def audits(self, number: int) -> Iterator[Json]:
         """Everything that was done to a ticket, oldest first."""
@@ -141,6 +169,17 @@ class Desk:
         self.may_write = True
         return {**answer.json(), "ignored": self._ignored(answer)}
 
+    def update_many(self, numbers: Iterable[int], change: Mapping[str, Any]) -> Json:
+        """Begin a job that changes up to a hundred tickets alike, and say where it stands."""
+        path = f"{API}/tickets/update_many?ids={','.join(map(str, numbers))}"
+        answer = self.session.write("PUT", path, {"ticket": dict(change)}, endpoint=_JOBS)
+        self.may_write = True
+        return {**inner(answer.json(), "job_status"), "ignored": self._ignored(answer)}
+
+    def job(self, name: str) -> Json:
+        """Where a job stands. NotFound a day after its end."""
+        return inner(self._get(f"/job_statuses/{quote(name, safe='')}").json(), "job_status")
+
     def make_private(self, ticket: int, comment: int) -> None:
         """Hide a comment from the customer."""
         path = f"{API}/tickets/{ticket}/comments/{comment}/make_private"
@@ -154,7 +193,7 @@ class Desk:
 
     def _pages(self, path: str) -> Iterator[Json]:
         """All pages, by the cursors in the answers; the links there may name a host that is not ours."""
-        params: dict[str, Any] = {"page[size]": _PAGE}
+        params: dict[str, Any] = {"page[size]": PAGE}
         for _ in range(_PAGES):
             page = self._get(path, params).json()
             yield page

@@ -6,7 +6,7 @@ what we changed, so that a lost answer costs one look and no receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,19 +22,27 @@ class Deed:
     """One write of ours. `public` is true where our note can be seen by the customer: it never may be."""
 
     tags: tuple[str, ...]
-    routed: bool
-    group: int | None
-    group_before: int | None
-    note: int | None
-    public: bool
+    routed: bool = False
+    group: int | None = None
+    group_before: int | None = None
+    note: int | None = None
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`deeds` are ours under one key, oldest first; `speakers` wrote publicly after the first message."""
+    """`deeds` are ours under one key, oldest first; `speakers` wrote publicly after the first message.
+
+    `unmarked` are tags that some program added without our mark, and as whom.
+    """
 
     deeds: tuple[Deed, ...]
     speakers: frozenset[int]
+    unmarked: tuple[tuple[int, Deed], ...] = ()
+
+    def deeds_of(self, me: Callable[[], int]) -> tuple[Deed, ...]:
+        """`deeds`, and what we did in bulk: Zendesk takes no mark there, only our name tells."""
+        return self.deeds + tuple(deed for who, deed in self.unmarked if who == me())
 
 
 def mark(key: Key, tags: tuple[str, ...], group: int | None, before: int | None) -> dict[str, Any]:
@@ -46,13 +54,30 @@ def read_history(audits: Iterable[Json], key: Key) -> History:
     """The history in a ticket's audits, which come oldest first."""
     deeds: list[Deed] = []
     speakers: list[int] = []
+    unmarked: list[tuple[int, Deed]] = []
     for audit in audits:
         hidden = {whole(event.get("comment_id")) for event in _events(audit, _PRIVACY)}
         deeds = [replace(deed, public=deed.public and deed.note not in hidden) for deed in deeds]
         if mark_of(audit).get("key") == key and (deed := deed_of(audit)):
             deeds.append(deed)
+        if not mark_of(audit) and (tags := _tags_added(audit)):
+            unmarked.append((whole(audit.get("author_id")) or 0, Deed(tags)))
         speakers += [_speaker(event, audit) for event in comments_of(audit) if event.get("public") is True]
-    return History(tuple(deeds), frozenset(speakers[1:]))
+    return History(tuple(deeds), frozenset(speakers[1:]), tuple(unmarked))
+
+
+def _tags_added(audit: Json) -> tuple[str, ...]:
+    """What a program, rather than a person at a page of Zendesk's, added to the tags."""
+    if inner(audit, "via").get("channel") != "api":
+        return ()
+    changes = [e for e in _events(audit, ("Change",)) if e.get("field_name") == "tags"]
+    return tuple(
+        tag for e in changes for tag in _tags(e.get("value")) if tag not in _tags(e.get("previous_value"))
+    )
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return tuple(value.split()) if isinstance(value, str) else texts(value)
 
 
 def mark_of(audit: Json) -> Json:

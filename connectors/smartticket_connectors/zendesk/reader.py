@@ -72,7 +72,7 @@ class Reader:
     def _export(self, mark: Mark) -> Iterator[Batch]:
         first = not mark.after
         while True:
-            page = self._page(mark, lambda m: self._desk.export(self._position(m), self._settings.batch))
+            page = self.page(mark, lambda m: self._desk.export(self._position(m), self._settings.batch))
             after = text(page.get("after_cursor"))
             ended = page.get("end_of_stream") is True
             if not after or (after == mark.after and not ended):
@@ -96,21 +96,26 @@ class Reader:
         """By id. The stored mark stays behind tickets so young that one with a lower id may still appear."""
         stored, settled, more = mark, True, True
         while more:
-            page = self._page(mark, lambda m: self._desk.listed(m.after, self._settings.batch))
-            after = text(inner(page, "meta").get("after_cursor"))
-            more = inner(page, "meta").get("has_more") is True
-            if more and (not after or after == mark.after):
-                raise Unreachable(f"{self._name}: Zendesk's ticket list does not move on")
+            page = self.page(mark, lambda m: self._desk.listed(m.after, self._settings.batch))
+            mark, more = self.turn(mark, page)
             settled = settled and self._is_settled(page)
-            mark = mark.model_copy(update={"after": after or mark.after})
             stored = mark if settled else stored
             yield self._batch(page, stored)
+
+    def turn(self, mark: Mark, page: Json) -> tuple[Mark, bool]:
+        """The mark behind a page of the ticket list, and whether there is more."""
+        after = text(inner(page, "meta").get("after_cursor"))
+        more = inner(page, "meta").get("has_more") is True
+        if more and (not after or after == mark.after):
+            raise Unreachable(f"{self._name}: Zendesk's ticket list does not move on")
+        return mark.model_copy(update={"after": after or mark.after}), more
 
     def _is_settled(self, page: Json) -> bool:
         limit = self._desk.now - _LAG
         return all(_created(raw) < limit for raw in objects(page.get("tickets")))
 
-    def _page(self, mark: Mark, ask: Callable[[Mark], Answer]) -> Json:
+    def page(self, mark: Mark, ask: Callable[[Mark], Answer]) -> Json:
+        """One page; raises CursorExpired where Zendesk does not know the mark."""
         try:
             return ask(mark).json()
         except Refused:
@@ -126,11 +131,11 @@ class Reader:
 
     def _batch(self, page: Json, mark: Mark) -> Batch:
         users = users_of(objects(page.get("users")))
-        found = [self._entry(raw, users, mark.since) for raw in objects(page.get("tickets"))]
+        found = [self.entry(raw, users, mark.since) for raw in objects(page.get("tickets"))]
         messages = tuple(m for m in found if isinstance(m, Message))
         return Batch(messages, mark.cursor(), tuple(m for m in found if isinstance(m, Unreadable)))
 
-    def _entry(self, raw: Json, users: Users, since: datetime | None) -> Message | Unreadable | None:
+    def entry(self, raw: Json, users: Users, since: datetime | None) -> Message | Unreadable | None:
         """The message in one ticket of a page; None where it is older than our beginning."""
         try:
             ticket = Ticket.parse(raw)
@@ -169,7 +174,7 @@ class Reader:
             number=str(ticket.id),
             status=Status.SPAM if requester.suspended and ticket.status is Status.OPEN else ticket.status,
             follow_up=ticket.follow_up,
-            answered=author is Author.REQUESTER and self._was_answered(ticket, users),
+            answered=author is Author.REQUESTER and self.was_answered(ticket, users),
             tags=frozenset(ticket.tags),
             group=self._group(ticket),
         )
@@ -178,8 +183,10 @@ class Reader:
         name = self._desk.group_name(ticket.group)
         return None if name in self._settings.default_groups else name
 
-    def _was_answered(self, ticket: Ticket, users: Users) -> bool:
-        """A ticket that is `new` was not; of any other one that may concern us, the audits tell."""
+    def was_answered(self, ticket: Ticket, users: Users) -> bool:
+        """By Zendesk's own count, else by the audits; a ticket that is `new` was not."""
+        if ticket.replies is not None:
+            return ticket.replies > 0
         if ticket.status is not Status.OPEN or not ticket.begun or self._group(ticket):
             return False
         try:

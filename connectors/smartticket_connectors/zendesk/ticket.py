@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from smartticket_connectors.zendesk.fields import Json, MalformedError, inner, moment, text, texts, whole
+from smartticket_connectors.zendesk.fields import (
+    Json,
+    MalformedError,
+    inner,
+    moment,
+    objects,
+    text,
+    texts,
+    whole,
+)
 from smartticket_daemon.domain import Author, Status
 
 _STATUS = {
@@ -84,6 +93,8 @@ class Ticket:
     channel: str
     follow_up: bool
     conversation: bool
+    replies: int | None = None
+    """How often agents answered, as Zendesk counts; None where the answer does not include it."""
 
     @classmethod
     def parse(cls, raw: Json) -> Self:
@@ -91,7 +102,7 @@ class Ticket:
         number = whole(raw.get("id"))
         if number is None or number <= 0:
             raise MalformedError("id")
-        channel = text(inner(raw, "via").get("channel"))
+        channel = channel_of(raw)
         return cls(
             id=number,
             status=_status(raw),
@@ -108,12 +119,24 @@ class Ticket:
             channel=channel,
             follow_up=channel == "closed_ticket" or _rel(raw) == "follow_up",
             conversation=channel in _CONVERSATIONS or raw.get("from_messaging_channel") is True,
+            replies=whole(inner(raw, "metric_set").get("replies")),
         )
 
     def author(self, users: Users) -> Author:
         """Who wrote the first message: whoever submitted the ticket, by the role that person has."""
         writer = users.get(self.submitter or 0) or users.get(self.requester or 0)
         return Author.AGENT if writer and writer.staff else Author.REQUESTER
+
+
+def channel_of(raw: Json) -> str:
+    """How a ticket came in: `email`, `web`, `api`, `chat` ..."""
+    return text(inner(raw, "via").get("channel"))
+
+
+def with_metrics(page: Json) -> list[Json]:
+    """The tickets of a page, each with its `metric_set`, which Zendesk puts beside or into them."""
+    beside = {whole(found.get("ticket_id")): found for found in objects(page.get("metric_sets"))}
+    return [{"metric_set": beside.get(whole(raw.get("id"))), **raw} for raw in objects(page.get("tickets"))]
 
 
 def _rel(raw: Json) -> str:

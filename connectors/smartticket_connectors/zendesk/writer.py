@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -56,7 +56,7 @@ class Writer:
             nonlocal done
             history = read_history(self._desk.audits(ticket.id), key)
             self._refuse_overtaken(ticket, users, history, triage)
-            done = self._receipt(ticket.id, history.deeds)
+            done = self._receipt(ticket.id, self._deeds(history))
             return self._plan(ticket, triage.minus(done), key)
 
         answer = self._write(number_of(ref), plan)
@@ -75,7 +75,10 @@ class Writer:
             raise Overtaken(ticket.status.value)
         if answered(self._desk, ticket, users, history):
             raise Overtaken("answered")
-        ours = {deed.group for deed in history.deeds if deed.routed}
+        self.refuse_decided(ticket, triage, {deed.group for deed in history.deeds if deed.routed})
+
+    def refuse_decided(self, ticket: Ticket, triage: Triage, ours: Collection[int | None] = ()) -> None:
+        """Raise Overtaken where a person chose a group, other than `ours`, or another category."""
         if ticket.group is not None and ticket.group not in ours:
             name = self._desk.group_name(ticket.group)
             if name != triage.route and name not in self._settings.default_groups:
@@ -85,13 +88,14 @@ class Writer:
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """What the ticket's audits say that we did under this key."""
-        self._refuse_when_stopped()
+        self.refuse_when_stopped()
         number = number_of(ref)
         try:
             history = read_history(self._desk.audits(number), key)
         except NotFound:
             raise Overtaken("deleted") from None
-        return self._receipt(number, history.deeds) if history.deeds else None
+        deeds = self._deeds(history)
+        return self._receipt(number, deeds) if deeds else None
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Our tags off, the group back where it still is the one we set. The note stays: it is history."""
@@ -110,7 +114,7 @@ class Writer:
 
     def _write(self, number: int, plan: Callable[[Ticket, Users], Change | None]) -> Json | None:
         """Read, plan, write on exactly what was read; again when somebody was faster. None: nothing to do."""
-        self._refuse_when_stopped()
+        self.refuse_when_stopped()
         self._desk.room()
         for _ in range(TRIES):
             ticket, users, fresh = self._read(number)
@@ -126,7 +130,11 @@ class Writer:
                 log.info("ticket_changed_meanwhile", source=self._name, ticket=number)
         raise TransientError(f"{self._name}: ticket {number} keeps changing")
 
-    def _refuse_when_stopped(self) -> None:
+    def _deeds(self, history: History) -> tuple[Deed, ...]:
+        return history.deeds_of(lambda: self._desk.user.id)
+
+    def refuse_when_stopped(self) -> None:
+        """Raise ConfigurationError once a note was seen to be public."""
         if self.stopped:
             raise ConfigurationError(self.stopped)
 
