@@ -35,7 +35,7 @@ LONGEST = 86_400.0
 
 @dataclass(slots=True)
 class _Window:
-    """One limit: `left` is the vendor's last word, `over` the end of his minute, `open` what is on its way."""
+    """One limit: `left` by the vendor's last word, `over` ends his minute, `open` is on its way."""
 
     total: int | None = None
     blocked: float = 0.0
