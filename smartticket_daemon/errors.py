@@ -20,6 +20,8 @@ Messages are in the operator's words and never hold a credential or a customer's
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
 
@@ -117,3 +119,12 @@ class JournalError(SmartTicketError):
     """The journal cannot be read or written."""
 
     exit_code = 70
+
+
+def describe(error: Exception) -> str:
+    """Our own errors speak for themselves; of a foreign one only the class and the place are safe to show."""
+    if isinstance(error, SmartTicketError):
+        return str(error)
+    places = extract_tb(error.__traceback__)
+    place = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return f"unexpected {type(error).__name__}{place}"

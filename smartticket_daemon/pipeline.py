@@ -3,6 +3,8 @@
     fetch -> recognise -> filter -> classify -> decide -> plan -> record      (ingest: no remote effect)
     claim -> look, when in doubt -> apply -> receipt                          (deliver)
 
+A walk through the past takes in its batches by the same `take_in` and delivers by the same `deliver`.
+
 The cursor is stored together with the work it covers, so it may lag but never lead. A write is
 claimed in the journal before it is tried, and looked up at the remote before it is repeated.
 """
@@ -12,9 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event
-from traceback import extract_tb
 
 import structlog
 
@@ -23,6 +23,7 @@ from smartticket_daemon.domain import (
     Action,
     Batch,
     Decision,
+    Key,
     Message,
     Receipt,
     State,
@@ -39,9 +40,10 @@ from smartticket_daemon.errors import (
     RejectedError,
     SmartTicketError,
     Unreachable,
+    describe,
 )
 from smartticket_daemon.judge import Judge, Verdict
-from smartticket_daemon.ports import Connector, Entry, Journal, Quarantined, Work
+from smartticket_daemon.ports import AppliesMany, Connector, Entry, Journal, Work
 from smartticket_daemon.receipts import Written
 from smartticket_daemon.recognise import recognise
 
@@ -49,6 +51,11 @@ log = structlog.get_logger()
 
 CLAIM = 20
 """How many deliveries are claimed in one commit."""
+TOGETHER = 100
+"""The same where the service may change many tickets in one call."""
+
+Store = Callable[[list[Entry], Batch, dict[Key, str], datetime], int]
+"""Records entries, the batch's cursor and new positions in one commit; returns how many were new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def ingest(source: Source) -> int:
     """
     fresh = 0
     for batch in _batches(source):
-        fresh += _take_in(source, batch)
+        fresh += take_in(source, batch, _store(source))
         if source.stopping():
             return fresh
     source.journal.first_poll_done(source.name, source.clock())
@@ -96,13 +103,20 @@ def _batches(source: Source) -> Iterator[Batch]:
         yield from source.connector.fetch(None)
 
 
-def _take_in(source: Source, batch: Batch) -> int:
+def _store(source: Source) -> Store:
+    return lambda entries, batch, moved, now: source.journal.record(
+        source.name, entries, batch.cursor, moved, now
+    )
+
+
+def take_in(source: Source, batch: Batch, store: Store) -> int:
+    """Recognise, judge and record one batch in one commit; returns how many messages were new."""
     now = source.clock()
     seen = recognise(source.name, batch, source.connector, source.journal)
     verdicts = [*source.judge(seen.fresh, seen.threads, now), *map(_duplicate, seen.duplicates)]
-    entries = [_entry(source, verdict) for verdict in verdicts]
+    entries = [entry_of(source, verdict) for verdict in verdicts]
     entries += [_unreadable(bad, now) for bad in seen.unreadable]
-    fresh = source.journal.record(source.name, entries, batch.cursor, seen.moved, now)
+    fresh = store(entries, batch, seen.moved, now)
     if source.watch:
         for verdict in verdicts:
             source.watch(verdict)
@@ -111,7 +125,8 @@ def _take_in(source: Source, batch: Batch) -> int:
     return fresh
 
 
-def _entry(source: Source, verdict: Verdict) -> Entry:
+def entry_of(source: Source, verdict: Verdict) -> Entry:
+    """The verdict as the journal takes it in."""
     message, decision = verdict.message, verdict.decision
     entry = Entry(message.ref, decision, verdict.state, message.created, model=verdict.model)
     if verdict.state is State.PENDING:
@@ -140,24 +155,34 @@ def _unreadable(bad: Unreadable, now: datetime) -> Entry:
     return Entry(bad.ref, Decision(Action.SKIP, bad.reason), State.QUARANTINED, now)
 
 
-def deliver(source: Source) -> int:
+def deliver(source: Source, *, together: bool = False) -> int:
     """Carry out everything that is due; returns how many messages reached their final state.
 
     A trouble of the whole source (no answer, no access, a rate limit) gives the unfinished work back
-    and is raised; a trouble of one message never stops the others.
+    and is raised; a trouble of one message never stops the others. `together`: plans that only add tags
+    share calls where the service can do that.
     """
-    done = 0
+    done, lease = 0, source.lease.total_seconds()
+    many = together and isinstance(source.connector, AppliesMany)
     while not source.stopping():
-        claimed = source.journal.claim(source.name, source.clock(), source.lease.total_seconds(), CLAIM)
+        claimed = source.journal.claim(source.name, source.clock(), lease, TOGETHER if many else CLAIM)
         if not claimed:
             break
-        done += _deliver_all(source, claimed)
+        shared = [work for work in claimed if many and _only_tags_at_first(work)]
+        done += _deliver_all(source, shared, [work for work in claimed if work not in shared])
     return done
 
 
-def _deliver_all(source: Source, claimed: list[Work]) -> int:
-    done, waiting, written = 0, iter(claimed), Written(source.journal, source.clock)
+def _only_tags_at_first(work: Work) -> bool:
+    """To add tags twice does no harm; what a dead process may have begun is looked up all the same."""
+    plan = work.triage
+    return work.attempts == 1 and bool(plan.tags) and plan.route is None and plan.note is None
+
+
+def _deliver_all(source: Source, shared: list[Work], single: list[Work]) -> int:
+    done, waiting, written = 0, iter(single), Written(source.journal, source.clock)
     try:
+        done += _deliver_together(source, shared, written) if shared else 0
         for work in waiting:
             done += _deliver_one(source, work, written)
             if source.stopping():
@@ -169,10 +194,49 @@ def _deliver_all(source: Source, claimed: list[Work]) -> int:
     return done
 
 
-def _deliver_one(source: Source, work: Work, written: Written) -> bool:
+def _deliver_together(source: Source, shared: list[Work], written: Written) -> int:
+    """In few calls, settled one by one. Of those that a trouble of the source left open nothing is known."""
+    assert isinstance(source.connector, AppliesMany)  # noqa: S101 - `deliver` has looked
+    done, left = 0, {work.key: work for work in shared}
+    try:
+        for key, outcome in source.connector.apply_many([(w.ref, w.triage, w.key) for w in shared]):
+            done += _deliver_one(source, left.pop(key), written, lambda *_, told=outcome: _receipt(told))
+    except JournalError:
+        raise
+    except SmartTicketError as error:
+        for work in left.values():
+            _give_back(source, work, error)
+        raise
+    return done
+
+
+def _receipt(outcome: Receipt | SmartTicketError) -> Receipt:
+    if isinstance(outcome, SmartTicketError):
+        raise outcome
+    return outcome
+
+
+def _send(connector: Connector, work: Work) -> Receipt:
+    """Look first when an earlier attempt may have reached the remote; then do only what is left."""
+    found = connector.applied(work.ref, work.key) if work.doubtful else None
+    if found is None:
+        return connector.apply(work.ref, work.triage, work.key)
+    left = work.triage.minus(found)
+    ref = replace(work.ref, position=found.position or work.ref.position)
+    try:
+        return found.plus(connector.apply(ref, left, work.key)) if left else found
+    except Overtaken:
+        if found.note_id is None:
+            raise
+        return found  # our note stands, and so does what a person did since
+
+
+def _deliver_one(
+    source: Source, work: Work, written: Written, send: Callable[[Connector, Work], Receipt] = _send
+) -> bool:
     """One message: True when it is settled, False when it waits. Raises what concerns the whole source."""
     try:
-        receipt = _send(source.connector, work)
+        receipt = send(source.connector, work)
     except Overtaken as overtaken:
         source.journal.skip(work.key, overtaken.reason, source.clock())
         log.info("overtaken", source=source.name, key=work.key, reason=overtaken.reason)
@@ -194,21 +258,6 @@ def _deliver_one(source: Source, work: Work, written: Written) -> bool:
     written.add(work.key, receipt)
     log.info("delivered", source=source.name, key=work.key, decision=work.decision.action.value)
     return True
-
-
-def _send(connector: Connector, work: Work) -> Receipt:
-    """Look first when an earlier attempt may have reached the remote; then do only what is left."""
-    found = connector.applied(work.ref, work.key) if work.doubtful else None
-    if found is None:
-        return connector.apply(work.ref, work.triage, work.key)
-    left = work.triage.minus(found)
-    ref = replace(work.ref, position=found.position or work.ref.position)
-    try:
-        return found.plus(connector.apply(ref, left, work.key)) if left else found
-    except Overtaken:
-        if found.note_id is None:
-            raise
-        return found  # our note stands, and so does what a person did since
 
 
 def _give_back(source: Source, work: Work, error: SmartTicketError) -> None:
@@ -241,37 +290,3 @@ def _quarantine(source: Source, work: Work, error: Exception) -> bool:
     source.journal.quarantine(work.key, describe(error), source.clock())
     log.error("quarantined", source=source.name, key=work.key, error=describe(error))
     return True
-
-
-def describe(error: Exception) -> str:
-    """Our own errors speak for themselves; of a foreign one only the class and the place are safe to show."""
-    if isinstance(error, SmartTicketError):
-        return str(error)
-    places = extract_tb(error.__traceback__)
-    place = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
-    return f"unexpected {type(error).__name__}{place}"
-
-
-def replay(source: Source, item: Quarantined) -> bool:
-    """Put one quarantined message back in line.
-
-    A decision that was made stands, but is planned anew: the settings may have been mended since. Where the
-    message cannot be read for that, the old plan serves. One that was never judged is judged now.
-    Raises Overtaken when such a message is gone, RejectedError when it still cannot be read.
-    """
-    now = source.clock()
-    try:
-        message = source.connector.read(item.ref)
-    except SmartTicketError:
-        if source.journal.replay(item.key, now):
-            return True
-        raise
-    return source.journal.replay(item.key, now, _entry(source, _judged_again(source, item, message)))
-
-
-def _judged_again(source: Source, item: Quarantined, message: Message) -> Verdict:
-    record = next(r for r in source.journal.find(item.key) if r.key == item.key)
-    if record.decision.category in source.judge.policy.categories:
-        return source.judge.planned(message, record.decision, record.model)
-    threads = source.journal.threads(source.name, message.answers)
-    return next(iter(source.judge([message], frozenset(threads), source.clock())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,8 +18,9 @@ from smartticket_daemon.errors import (
     SmartTicketError,
     TransientError,
     Unreachable,
+    describe,
 )
-from smartticket_daemon.pipeline import Source, deliver, describe, ingest
+from smartticket_daemon.pipeline import Source, deliver, ingest
 from smartticket_daemon.ports import Health
 
 log = structlog.get_logger()
@@ -42,12 +44,15 @@ _KINDS: dict[int, type[SmartTicketError]] = {
     TransientError.exit_code: TransientError,
 }
 
+Step = Callable[[Source], object]
 
-def poll(source: Source) -> int:
+
+def poll(source: Source, take_in: Step = ingest, send: Step = deliver) -> int:
     """Take in what is new, deliver what is due; returns the exit code this source earns.
 
     Whatever befalls the source is noted in its health and returned, never raised, so that the other
-    sources go on; only trouble with the journal or the model, which all share, is raised.
+    sources go on; only trouble with the journal or the model, which all share, is raised. A walk through
+    the past has steps of its own.
     """
     now = source.clock()
     health = source.journal.health(source.name)
@@ -56,7 +61,7 @@ def poll(source: Source) -> int:
     try:
         if not source.verified.is_set():
             _verify(source)
-        until = _work(source)
+        until = _work(source, take_in, send)
     except (JournalError, ModelError):
         raise
     except Exception as error:  # noqa: BLE001 - a broken source must not stop the others
@@ -68,23 +73,23 @@ def poll(source: Source) -> int:
     return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
 
 
-def _work(source: Source) -> datetime | None:
+def _work(source: Source, take_in: Step, send: Step) -> datetime | None:
     """Take in and deliver. Where no news may be asked for just now, what is due need not wait for that."""
     try:
-        ingest(source)
+        take_in(source)
     except RateLimited as error:
         if not error.partial:
             raise
-        until = min(filter(None, (_deliver(source), _until(error, source.clock()))), default=None)
+        until = min(filter(None, (_deliver(source, send), _until(error, source.clock()))), default=None)
         wait = None if until is None else (until - source.clock()).total_seconds()
         raise RateLimited(str(error), wait) from None
-    return _deliver(source)
+    return _deliver(source, send)
 
 
-def _deliver(source: Source) -> datetime | None:
+def _deliver(source: Source, send: Step) -> datetime | None:
     """Deliver until done or asked to slow down: then the moment to go on, which is no failure."""
     try:
-        deliver(source)
+        send(source)
     except RateLimited as error:
         return _until(error, source.clock())
     return None

@@ -83,7 +83,7 @@ def replay(keys: Keys = None, every: All = False, config: ConfigOption = None) -
     """Put work back in line; the daemon (or `run --once`) takes it up at its next round."""
     from smartticket_daemon.assemble import prepare
     from smartticket_daemon.errors import SmartTicketError
-    from smartticket_daemon.pipeline import replay as put_back
+    from smartticket_daemon.replaying import replay as put_back
 
     configuration = load_settings(config)
     done, left = 0, 0

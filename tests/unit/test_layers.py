@@ -49,8 +49,10 @@ ARROWS = {
     "receipts": CORE,
     "pipeline": (*CORE, "backoff", "judge", "receipts", "recognise"),
     "undoing": (*CORE, "pipeline"),
+    "replaying": (*CORE, "judge", "pipeline"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),
+    "backfilling": (*CORE, "backoff", "filters", "pipeline", "polling"),
     "service": (),
     "logs": (),
     "registry": ("errors", "ports"),

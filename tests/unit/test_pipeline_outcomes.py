@@ -10,8 +10,9 @@ import pytest
 
 from smartticket_daemon.domain import Author, Mode, State, Status
 from smartticket_daemon.errors import TransientError
-from smartticket_daemon.pipeline import deliver, ingest, replay
+from smartticket_daemon.pipeline import deliver, ingest
 from smartticket_daemon.polling import poll
+from smartticket_daemon.replaying import replay
 from tests.desk import START, UNSURE, Desk, settle
 
 # What becomes of a message

@@ -15,8 +15,9 @@ from smartticket_daemon.errors import (
     TransientError,
     Unreachable,
 )
-from smartticket_daemon.pipeline import deliver, ingest, replay
+from smartticket_daemon.pipeline import deliver, ingest
 from smartticket_daemon.polling import poll
+from smartticket_daemon.replaying import replay
 from smartticket_daemon.testing import InMemoryConnector
 from tests.desk import START, Desk, settle
 
