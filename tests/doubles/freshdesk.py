@@ -146,14 +146,22 @@ class FreshdeskDouble(Server):
         me = {"id": account.agent, "type": account.agents[account.agent], "ticket_scope": account.scope}
         agents = [{"id": number, "type": kind} for number, kind in account.agents.items()]
         groups = [{"id": number, "name": name} for number, name in account.groups.items()]
-        fields = [{"name": name, "choices": []} for name in account.fields]
+        fields = [{"name": name, "label": label, "choices": []} for name, label in account.fields.items()]
         known: dict[str, Reply] = {
             "/agents/me": Reply(200, {**me, "contact": {"email": "bot@our.example", "name": "Bot"}}),
             "/agents": self._page(request, agents),
             "/groups": self._page(request, groups),
             "/ticket_fields": Reply(200, fields),
+            "/search/tickets": self._search(request),
         }
         return known.get(path, Reply(404))
+
+    def _search(self, request: Request) -> Reply:
+        """The index, ten of the hits at most."""
+        day = request.query.get("query", "").strip("\"'").rpartition(">'")[2]
+        found = [t for t in self.account.tickets.values() if self._listed(t, "2000-01-01T00:00:00Z")]
+        hits = [t for t in found if t.created.date().isoformat() > day]
+        return Reply(200, {"total": len(hits), "results": [self._shown(t, []) for t in hits[:10]]})
 
     def _page(self, request: Request, items: list[Any]) -> Reply:
         size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))

@@ -22,6 +22,10 @@ def _moment(value: Any) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(value)))
 
 
+def _search(value: Any) -> bool:
+    return bool(re.fullmatch(r"\"created_at:>'\d{4}-\d\d-\d\d'\"", str(value)))
+
+
 def _in(*words: str) -> Check:
     return lambda value: all(word in words for word in str(value).split(","))
 
@@ -76,6 +80,7 @@ OPERATIONS = (
     Operation(
         "GET", re.compile(r"/api/v2/tickets"), _LIST, needs=frozenset({"updated_since"}), endpoint="list"
     ),
+    Operation("GET", re.compile(r"/api/v2/search/tickets"), {"query": _search}, needs=frozenset({"query"})),
     Operation("GET", re.compile(r"/api/v2/tickets/\d+"), _ONE),
     Operation("GET", re.compile(r"/api/v2/tickets/\d+/conversations"), _PAGES),
     Operation("PUT", re.compile(r"/api/v2/tickets/\d+"), {}, _UPDATE, endpoint="update"),

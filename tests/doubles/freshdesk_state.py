@@ -81,7 +81,7 @@ class Account:
         self.agents = {self.agent: "support_agent", FIRST_ID + 2: "support_agent"}
         self.scope = 1
         self.groups = {FIRST_ID + 10: "Billing", FIRST_ID + 11: "Other"}
-        self.fields = ["ticket_type", "status"]
+        self.fields = {"ticket_type": "Type", "status": "Status", "cf_reason": "Reason "}
         self.contacts: dict[str, int] = {}
         self.tickets: dict[int, Ticket] = {}
         self._serial = FIRST_ID + 1000

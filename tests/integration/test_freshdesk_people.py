@@ -94,7 +94,7 @@ def test_what_a_person_does_meanwhile_stays(bench: Bench, deed: str, at: str) ->
 
 
 def test_a_category_field_leaves_tags_alone(bench: Bench) -> None:
-    bench.account.fields.append("cf_triage")
+    bench.account.fields["cf_triage"] = "Triage"
     connector, ref = bench.one(category_field="cf_triage")
     bench.double.before = lambda r: (
         DEEDS["saves an old page"](bench, ref.ticket) if r.method == "PUT" else None

@@ -7,6 +7,9 @@ note       our internal note: how it is written, and how it is known again
 groups     names of groups
 mark       the cursor
 walk       the list of tickets, by the time of their last change
+past       the list of tickets, by creation, backwards
+place      its cursor
+names      what fields are called
 reader     tickets become messages
 look       a ticket just before it is changed, and reasons not to
 writer     the changes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from smartticket_connectors.freshdesk.settings import FreshdeskSettings
@@ -90,6 +90,12 @@ class Api:
             params["include"] = ",".join(include)
         cost = 1 + 2 * len(include)
         return self.session.get(f"{_ROOT}/tickets", params, endpoint=_LIST, cost=cost).items()
+
+    def found_since(self, day: date) -> int | None:
+        """About how many tickets were created since that day, as the search index has it."""
+        query = f"\"created_at:>'{day - timedelta(days=1)}'\""
+        found = self.session.get(f"{_ROOT}/search/tickets", {"query": query}).json().get("total")
+        return found if isinstance(found, int) and found >= 0 else None
 
     def ticket(self, number: int, include: Sequence[str] = ()) -> dict[str, Any]:
         """One ticket. Raises NotFound, and Unreachable when the answer is not this ticket."""

@@ -15,6 +15,7 @@ from smartticket_connectors.freshdesk.check import diagnose
 from smartticket_connectors.freshdesk.groups import Groups
 from smartticket_connectors.freshdesk.look import Looker, ticket_of
 from smartticket_connectors.freshdesk.mark import BEGINNING, OVERLAP, Mark
+from smartticket_connectors.freshdesk.past import Past
 from smartticket_connectors.freshdesk.reader import Reader, Staff
 from smartticket_connectors.freshdesk.settings import FreshdeskSettings
 from smartticket_connectors.freshdesk.walk import Walk
@@ -24,6 +25,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Key,
     Message,
     MessageRef,
@@ -42,7 +44,9 @@ class FreshdeskConnector:
     """Speaks to one account, as one of its agents."""
 
     kind: ClassVar[str] = "freshdesk"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY}
+    )
     Settings: ClassVar[type[FreshdeskSettings]] = FreshdeskSettings
 
     def __init__(self, name: str, settings: FreshdeskSettings) -> None:
@@ -54,6 +58,7 @@ class FreshdeskConnector:
         self._looker = Looker(self._api, staff, settings.category_field)
         self._reader = Reader(name, settings, self._api, staff, self._groups)
         self._writer = Writer(name, settings, self._api, self._looker, self._groups)
+        self._past = Past(self._api, self._reader, settings.batch)
         self._handed_over: dict[int, None] = {}
         self._cursor: Cursor | None = None
 
@@ -142,6 +147,14 @@ class FreshdeskConnector:
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Take off our tags, put the group back, delete our note; what a person changed since stays."""
         self._writer.undo(ref, receipt)
+
+    def extent(self, since: datetime | None) -> Extent:
+        """About how many tickets `past` would yield: the newest one's number, or what the search has."""
+        return self._past.extent(since)
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """Yield the tickets that are there, newest first; deleted ones and spam are not in the list."""
+        return self._past.past(cursor, since)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -106,12 +106,13 @@ class Reader:
 
     def messages(self, number: int, ticket: Mapping[str, Any]) -> list[Message]:
         """The first message and, where replies are triaged too, what the customer wrote later."""
-        first = self._first(number, ticket)
+        first = self.first(number, ticket)
         if self._settings.on_reply == "skip" or first.status is not Status.OPEN:
             return [first]
         return [first, *replies(first, list(self._api.conversations(number)))]
 
-    def _first(self, number: int, ticket: Mapping[str, Any]) -> Message:
+    def first(self, number: int, ticket: Mapping[str, Any]) -> Message:
+        """The ticket's own text. Raises ValueError, TypeError or KeyError where a value makes no sense."""
         group = self.group(ticket)
         subject = fields.subject(ticket)
         body = fields.body(ticket, subject=subject)
