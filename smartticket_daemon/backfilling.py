@@ -16,11 +16,11 @@ from typing import Protocol
 
 import structlog
 
-from smartticket_daemon.backoff import must_wait
+from smartticket_daemon.backoff import asked_wait, must_wait
 from smartticket_daemon.domain import Batch, Extent, Key
-from smartticket_daemon.errors import ConfigurationError, CursorExpired, Unreachable
+from smartticket_daemon.errors import ConfigurationError, CursorExpired, RateLimited, Unreachable
 from smartticket_daemon.filters import FilterRules
-from smartticket_daemon.pipeline import Source, deliver, take_in
+from smartticket_daemon.pipeline import Source, deliver, ingest, take_in
 from smartticket_daemon.polling import DONE, WAITS, poll
 from smartticket_daemon.ports import Backfill, Entry, Remembers
 
@@ -78,19 +78,22 @@ class Walk:
         self.source = replace(source, judge=judge)
         self.since = since
         self.limit = limit
-        self.reached: Backfill = source.journal.backfill(source.name)
+        self.reached = self._begin(source.journal.backfill(source.name))
         self.met = 0
         """Tickets that this run has looked at, those that were known included."""
         self.new = 0
         self._past: Remembers = source.connector
         self._batches: Iterator[Batch] | None = None
 
+    def _begin(self, reached: Backfill) -> Backfill:
+        """Where earlier runs came to; from the newest again where they left out what is wanted now."""
+        wider = reached.since is not None and (self.since is None or self.since < reached.since)
+        return Backfill() if wider else reached
+
     @property
     def finished(self) -> bool:
         """Whether nothing is left that was created at `since` or later."""
-        reached = self.reached
-        covered = reached.since is None or (self.since is not None and self.since >= reached.since)
-        return reached.finished is not None and covered
+        return self.reached.finished is not None
 
     @property
     def over(self) -> bool:
@@ -113,12 +116,13 @@ class Walk:
         if batch is None:
             self._note(replace(self.reached, since=self.since, finished=source.clock()))
             return
-        reached = Backfill(batch.cursor, self.reached.tickets + len(batch.messages))
+        size = len(batch.messages) + len(batch.unreadable)
+        reached = Backfill(batch.cursor, self.reached.tickets + size, self.since)
         if self.limit is not None:
             whole, batch = batch, _at_most(source, batch, self.limit - self.new)
             reached = reached if whole is batch else self.reached
         self.new += take_in(source, batch, partial(self._store, reached))
-        self.met += len(batch.messages)
+        self.met += len(batch.messages) + len(batch.unreadable)
         self.reached = reached
 
     def _next(self) -> Batch | None:
@@ -166,6 +170,16 @@ class Walk:
                 watcher.wait(*wait)
         return WAITS
 
+    def rehearse(self, watcher: Watcher) -> int:
+        """Only take in, for a journal that nobody will miss; returns the exit code."""
+        while not (self.over or self.source.stopping()):
+            try:
+                self.step(self.source)
+            except RateLimited as error:
+                watcher.wait(self.source.clock() + (asked_wait(error) or TICK), LIMIT)
+            watcher.moved(self)
+        return DONE if self.over else WAITS
+
     def _wait(self) -> tuple[datetime, str] | None:
         """Until when there is nothing to do, and why."""
         now, health = self.source.clock(), self.source.journal.health(self.source.name)
@@ -174,6 +188,12 @@ class Walk:
         if health.failing_since is not None:
             return now + self.source.backoff.delay(health.failures), health.error
         return (now + TICK, LATER) if self.over else None
+
+
+def first_poll(source: Source) -> None:
+    """Where polls are to begin "now" and none was made: the first one, so that nothing falls in between."""
+    if source.journal.cursor(source.name) is None:
+        ingest(source)
 
 
 def _ageless(rules: Callable[[datetime], FilterRules], now: datetime) -> FilterRules:

@@ -90,7 +90,8 @@ class Health:
 class Backfill:
     """How far the past of a source was triaged, newest first: `cursor` covers `tickets` tickets.
 
-    `finished` is when nothing was left that was created at or after `since` (None: nothing at all).
+    Of those created before `since` nothing is known, wherever the cursor stands. `finished` is when none
+    of the others was left.
     """
 
     cursor: Cursor | None = None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from smartticket_daemon import __version__
-from smartticket_daemon.cli import config, demo, predict, quarantine, run, status, train, undo
+from smartticket_daemon.cli import backfill, config, demo, predict, quarantine, run, status, train, undo
 
 app = typer.Typer(
     name="smartticket",
@@ -39,6 +39,7 @@ app.command("check")(config.check)
 app.command("predict")(predict.predict)
 app.command("explain")(status.explain)
 app.command("status")(status.status)
+app.command("backfill")(backfill.backfill)
 app.command("undo")(undo.undo)
 app.command("reconcile")(undo.reconcile)
 app.command("train")(train.train)

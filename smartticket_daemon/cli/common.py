@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,13 @@ ConfigOption = Annotated[
     typer.Option("--config", envvar="SMARTTICKET_CONFIG", help="The settings file.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
+
+Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"])]
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """Moments on the command line are UTC."""
+    return moment.replace(tzinfo=UTC) if moment else None
 
 
 def load_settings(file: Path | None) -> Configuration:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
     from smartticket_daemon.judge import Verdict
     from smartticket_daemon.pipeline import Source
+    from smartticket_daemon.ports import Journal
 
 SUBJECT = 60
 """Subjects are cut to this many characters."""
@@ -22,16 +25,13 @@ WHY = 3
 def rehearse(configuration: Configuration, *, once: bool, as_json: bool) -> int:
     """Show proposed routings, once or for every poll until stopped; returns the exit code."""
     from smartticket_daemon.assemble import prepare
-    from smartticket_daemon.journal import open_journal, scratch_copy
     from smartticket_daemon.runner import Daemon, run_once
     from smartticket_daemon.service import Stop
 
     stop = Stop()
     stop.install()
     proposals: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="smartticket-dry-run-") as scratch:
-        scratch_copy(configuration.settings.daemon.state_dir, Path(scratch))
-        journal = open_journal(Path(scratch))
+    with scratch_journal(configuration) as journal:
 
         def show(name: str, verdict: Verdict) -> None:
             row = proposal(name, verdict, by_name[name])
@@ -47,11 +47,22 @@ def rehearse(configuration: Configuration, *, once: bool, as_json: bool) -> int:
                 proposals.clear()
             return code
 
+        if once:
+            return run_once(sources, one_round)
+        interval = configuration.settings.daemon.poll_interval.total_seconds()
+        return Daemon(sources, interval, stop, one_round).run()
+
+
+@contextmanager
+def scratch_journal(configuration: Configuration) -> Iterator[Journal]:
+    """A copy of the journal that nobody will miss."""
+    from smartticket_daemon.journal import open_journal, scratch_copy
+
+    with tempfile.TemporaryDirectory(prefix="smartticket-dry-run-") as scratch:
+        scratch_copy(configuration.settings.daemon.state_dir, Path(scratch))
+        journal = open_journal(Path(scratch))
         try:
-            if once:
-                return run_once(sources, one_round)
-            interval = configuration.settings.daemon.poll_interval.total_seconds()
-            return Daemon(sources, interval, stop, one_round).run()
+            yield journal
         finally:
             journal.close()
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smartticket_daemon.cli.common import ConfigOption, JsonOption, load_settings, print_json, say
+from smartticket_daemon.cli.common import (
+    ConfigOption,
+    JsonOption,
+    Moment,
+    aware,
+    load_settings,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +26,6 @@ if TYPE_CHECKING:
     from smartticket_daemon.pipeline import Source
     from smartticket_daemon.ports import Record
 
-Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"])]
 SourceName = Annotated[str | None, typer.Option("--source", help="One source only.")]
 
 
@@ -81,17 +88,13 @@ def _chosen(
 ) -> list[Record]:
     from smartticket_daemon.errors import SmartTicketError
 
-    delivered = journal.delivered(source, _aware(since), _aware(until))
+    delivered = journal.delivered(source, aware(since), aware(until))
     if message is None:
         return list(reversed(delivered))
     keys = {record.key for record in journal.find(message)}
     if not keys:
         raise SmartTicketError(f"no message {message!r} in the journal")
     return [record for record in delivered if record.key in keys]
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment else None
 
 
 def _one(
