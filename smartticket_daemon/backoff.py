@@ -28,6 +28,17 @@ class Backoff:
         return full * (0.5 + 0.5 * self.random())
 
 
+@dataclass(slots=True)
+class Look:
+    """When this process last asked a source for all that is new."""
+
+    at: datetime | None = None
+
+    def within(self, span: timedelta, now: datetime) -> bool:
+        """Whether that was less than `span` ago."""
+        return self.at is not None and timedelta(0) <= now - self.at < span
+
+
 def must_wait(until: datetime | None, now: datetime) -> bool:
     """Whether a wait is still on; one longer than may be asked for dates from before a clock was set back."""
     return until is not None and now < until <= now + LONGEST_ASKED

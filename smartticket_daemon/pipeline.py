@@ -18,7 +18,7 @@ from threading import Event
 
 import structlog
 
-from smartticket_daemon.backoff import Backoff, asked_wait
+from smartticket_daemon.backoff import Backoff, Look, asked_wait
 from smartticket_daemon.domain import (
     Action,
     Batch,
@@ -73,6 +73,7 @@ class Source:
     stopping: Callable[[], bool] = lambda: False
     verified: Event = field(default_factory=Event)
     """Set once this process has seen that the source has all it needs."""
+    look: Look = field(default_factory=Look)
     watch: Callable[[Verdict], None] | None = None
     """Sees every verdict as it is recorded; the dry run prints them."""
 
@@ -91,6 +92,7 @@ def ingest(source: Source) -> int:
         if source.stopping():
             return fresh
     source.journal.first_poll_done(source.name, source.clock())
+    source.look.at = source.clock()
     return fresh
 
 
@@ -269,9 +271,9 @@ def _give_back(source: Source, work: Work, error: SmartTicketError) -> None:
 
 
 def _answers(connector: Connector) -> bool:
-    """Silence while the source answers otherwise is one message's own trouble."""
+    """Silence while the source answers otherwise, be it "later", is one message's own trouble."""
     try:
-        return connector.check().ok
+        return all(f.ok or f.exit_code == RateLimited.exit_code for f in connector.check().findings)
     except SmartTicketError:
         return False
 

@@ -38,6 +38,9 @@ _TROUBLES = (
 PATIENCE = timedelta(hours=1)
 """A source that is asked to slow down for longer than this without one good round is failing."""
 
+NEWS = timedelta(seconds=20)
+"""Rounds that follow each other after short waits ask for news no oftener than this."""
+
 _KINDS: dict[int, type[SmartTicketError]] = {
     AccessDenied.exit_code: AccessDenied,
     Unreachable.exit_code: Unreachable,
@@ -61,7 +64,8 @@ def poll(source: Source, take_in: Step = ingest, send: Step = deliver) -> int:
     try:
         if not source.verified.is_set():
             _verify(source)
-        until = _work(source, take_in, send)
+        skipped = health.not_before is not None and source.look.within(NEWS, now)
+        until = _work(source, _nothing if skipped else take_in, send)
     except (JournalError, ModelError):
         raise
     except Exception as error:  # noqa: BLE001 - a broken source must not stop the others
@@ -71,6 +75,10 @@ def poll(source: Source, take_in: Step = ingest, send: Step = deliver) -> int:
     at = source.clock()
     source.journal.set_health(source.name, Health(last_poll=at, last_success=at, not_before=until))
     return WAITS if source.journal.ledger().get(source.name, {}).get("pending") else DONE
+
+
+def _nothing(source: Source) -> None:
+    """Whoever goes on after a short wait need not ask for news each time."""
 
 
 def _work(source: Source, take_in: Step, send: Step) -> datetime | None:
