@@ -66,10 +66,9 @@ class View:
             print_json({"estimate": {**told, **asdict(estimate)}})
         writes = _WRITES[None if self._dry_run else walk.source.judge.policy.mode]
         say(f"Backfill of {walk.source.name} ({walk.source.connector.kind}), newest first{_since(walk)}")
-        say(
-            f"  {_number(estimate.tickets, 'tickets')}{_earlier(walk)}{_number(estimate.calls, 'calls', ', ')}"
-        )
-        say(f"  {_duration(estimate.minutes)}; {writes}")
+        tickets, calls = _number(estimate.tickets, "tickets"), _number(estimate.calls, "calls", ", ")
+        say(f"  {tickets}{_earlier(walk)}{calls}, {_duration(estimate.minutes)}")
+        say(f"  {writes}")
 
     def verdict(self, _source: str, verdict: Verdict) -> None:
         """One proposal of a dry run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from tests.unit.daemons import Running
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Desk:
+    """A source that begins now, and finds a backlog."""
+    return Desk(tmp_path, start="now", max_age=timedelta(days=1))
 
 
 @pytest.fixture
