@@ -17,7 +17,6 @@ from smartticket_daemon.errors import (
     RejectedError,
     SmartTicketError,
     TransientError,
-    Unreachable,
 )
 from smartticket_daemon.polling import poll
 from tests.doubles.freshdesk import KEY
@@ -91,6 +90,32 @@ def test_what_a_person_does_meanwhile_stays(bench: Bench, deed: str, at: str) ->
     assert len(ours) <= 1
     if deed == "saves an old page" and at != "end":
         assert set(ticket.tags) == {"vip", "category__billing"}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_person_takes_away_before_our_receipt_is_stored_stays_away(
+    bench: Bench, restarted: bool
+) -> None:
+    connector, ref = bench.one()
+    receipt = connector.apply(ref, PLAN, ref.key)
+    bench.account.agent_saves_tags(ref.ticket, ["vip"])
+    bench.account.agent_routes(ref.ticket, None)
+    assert connector.applied(ref, ref.key) == receipt
+    if restarted:
+        connector = bench.connector()
+    connector.apply(ref, replace(PLAN, note=None), ref.key)
+    assert standing(bench, ref.ticket) == (["vip"], None, 1)
+
+
+def test_a_note_that_was_just_seen_costs_no_further_look(bench: Bench) -> None:
+    connector, ref = bench.one()
+    connector.apply(ref, PLAN, ref.key)
+    since = len(bench.double.requests)
+    connector.applied(ref, ref.key)
+    connector.apply(ref, replace(PLAN, note=None), ref.key)
+    assert len(bench.requests(since)) == 1
+    connector.apply(ref, replace(PLAN, note=None), ref.key)
+    assert len(bench.requests(since)) == 2, "whoever has not looked does"
 
 
 def test_a_category_field_leaves_tags_alone(bench: Bench) -> None:
@@ -262,7 +287,7 @@ def test_another_category_set_right_after_ours_is_left(bench: Bench) -> None:
 def test_a_note_without_a_number_is_looked_for(bench: Bench) -> None:
     connector, ref = bench.one()
     bench.double.trouble = lambda r: Fault(Reply(201, {"private": True})) if r.method == "POST" else None
-    with pytest.raises(Unreachable, match="does not say which"):
+    with pytest.raises(TransientError, match="does not say which"):
         connector.apply(ref, PLAN, ref.key)
 
 

@@ -63,16 +63,20 @@ class Writer:
         self._api = api
         self._looker = looker
         self._groups = groups
+        self._done: Key | None = None
         self.stopped = ""
 
     def apply(self, ref: MessageRef, triage: Triage, key: Key) -> Receipt:
         """Do what is left to do of `triage`; see the contract for what it raises."""
         self._refuse_stopped()
+        done, self._done = self._done, None
+        if done == key:
+            return Receipt()  # `applied` has just seen the note: nothing is left to do
         self._api.room(WHOLE)
         route = self._groups.needed(triage.route) if triage.route else None
         look = self._looker.find(ref, key)
         if look.own:
-            self._insist_private(look.own.id, private=look.own.private)
+            return self._told(look.own)
         refuse_finished(look, ref.message)
         refuse_decided(look, triage, alone=self._field is not None)
         try:
@@ -87,7 +91,7 @@ class Writer:
         update = self._planned(look, triage, route)
         self._update(look, update)
         done = self._half_done(look, triage, route) or update
-        note = look.own.id if look.own else self._note(look.number, triage.note, key, done)
+        note = self._note(look.number, triage.note, key, done)
         lost = self._keep(look.number, replace(triage, tags=update.tags))
         return Receipt(
             tags=tuple(tag for tag in done.tags if tag not in lost),
@@ -100,7 +104,7 @@ class Writer:
         """Tags that are not there yet, and the group where nobody has chosen another."""
         missing = look.missing(triage.tags)
         free = look.group is None or self._is_intake(look.group)
-        if not free and look.group != route and not self._is_our_group(look):
+        if not free and look.group != route:
             raise Overtaken("human_decided")
         if not free or route is None:
             return _Update(missing)
@@ -110,15 +114,12 @@ class Writer:
         chosen = self._settings.default_groups
         return bool(chosen) and self._groups.name(group) in chosen
 
-    def _is_our_group(self, look: Look) -> bool:
-        return bool(look.own and look.own.group and self._groups.number(look.own.group) == look.group)
-
     def _half_done(self, look: Look, triage: Triage, route: int | None) -> _Update | None:
         """The update of an earlier attempt that was cut off before its note: all as planned, note missing.
 
         Without a group this cannot be told from a person who set the same tag, whose it then remains.
         """
-        if route is None or look.group != route or look.missing(triage.tags) or look.own:
+        if route is None or look.group != route or look.missing(triage.tags):
             return None
         return _Update(tuple(tag for tag in triage.tags if "__" in tag), triage.route, route)
 
@@ -203,21 +204,19 @@ class Writer:
 
     def applied(self, ref: MessageRef, key: Key) -> Receipt | None:
         """What an earlier attempt with this key left, as its note tells."""
-        look = self._looker.find(ref, key)
-        if look.own is None:
-            return None
-        self._insist_private(look.own.id, private=look.own.private)
-        moved = self._is_our_group(look)
-        return Receipt(
-            tags=tuple(tag for tag in look.own.tags if not look.missing((tag,))),
-            route=look.own.group if moved else None,
-            route_before=look.own.before if moved else None,
-            note_id=str(look.own.id),
-        )
+        own = self._looker.find(ref, key).own
+        self._done = key if own else None
+        return self._told(own) if own else None
+
+    def _told(self, own: Record) -> Receipt:
+        """The note comes last, so all that it tells was done; what is missing now a person took away."""
+        self._insist_private(own.id, private=own.private)
+        return Receipt(own.tags, own.group, own.before, str(own.id))
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Take back what stands as we left it."""
         self._refuse_stopped()
+        self._done = None
         look = self._looker.again(ticket_of(ref))
         try:
             if change := self._reversal(look, receipt):
