@@ -6,22 +6,25 @@ import json
 import os
 import re
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
+from typing import ClassVar
 
 from imapclient import IMAPClient
 
+from bench.crash_life import Place
 from smartticket_connectors.mail import headers
 from smartticket_connectors.mail.parts import split
 from tests.mixed import NUMBER
 from tests.servers.mailserver import Account
 
 HEADERS = BytesParser()
+_OURS = 'own_addresses = ["support@example.org"]\n'
 
 
 @dataclass
@@ -58,14 +61,14 @@ def number_of(header: Message) -> int | None:
     return int(text) if text else None
 
 
-class Mailbox(ABC):
-    """What people and mail servers do; `kind` and `settings` make it a source."""
+class Mailbox(Place):
+    """What people and mail servers do."""
 
-    kind: str
-
-    @abstractmethod
-    def settings(self) -> str:
-        """The source's own lines of the settings file."""
+    routes: ClassVar[dict[str, str]] = {
+        "billing": "Billing",
+        "technical_issue": "Second level",
+        "order_delivery": "Orders",
+    }
 
     @abstractmethod
     def deliver(self, raw: bytes) -> None:
@@ -108,7 +111,7 @@ class Maildir(Mailbox):
             (root / name).mkdir(parents=True)
 
     def settings(self) -> str:
-        return f'path = "{self._root}"\n'
+        return f'path = "{self._root}"\n{_OURS}'
 
     def deliver(self, raw: bytes) -> None:
         name = self._name()
@@ -192,7 +195,7 @@ class ImapBox(Mailbox):
         env = self._account.server.env
         return (
             f'host = "localhost"\nport = {env["IMAPS_PORT"]}\nca_file = "{env["IMAP_CA"]}"\n'
-            f'username = "{self._account.user}"\npassword_file = "{self._account.secret}"\n'
+            f'username = "{self._account.user}"\npassword_file = "{self._account.secret}"\n{_OURS}'
         )
 
     def deliver(self, raw: bytes) -> None:

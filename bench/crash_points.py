@@ -6,6 +6,7 @@ Methods of the real classes are wrapped, in a forked child alone; nothing of the
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -19,12 +20,18 @@ _JOURNAL = "smartticket_daemon.journal.journal:SqlJournal"
 _COMMITS = ("record", "first_poll_done", "claim", "complete", "skip", "unclaim", "set_health")
 _FOLDER = "smartticket_connectors.folder"
 _IMAP = "smartticket_connectors.imap"
+_ZENDESK = "smartticket_connectors.zendesk"
+_FRESHDESK = "smartticket_connectors.freshdesk"
+_RT = "smartticket_connectors.request_tracker"
+
+
+def _verbs(connector: str, *more: str) -> dict[str, str]:
+    return {f"connector.{name}": f"{connector}.{name}" for name in ("apply", "applied", *more, "fetch")}
+
+
 _STEPS = {
     "folder": {
-        "connector.apply": f"{_FOLDER}.connector:FolderConnector.apply",
-        "connector.applied": f"{_FOLDER}.connector:FolderConnector.applied",
-        "connector.current": f"{_FOLDER}.connector:FolderConnector.current",
-        "connector.fetch": f"{_FOLDER}.connector:FolderConnector.fetch",
+        **_verbs(f"{_FOLDER}.connector:FolderConnector", "current"),
         "remote.tags": f"{_FOLDER}.records:Records.save",
         "remote.draft": f"{_FOLDER}.files:Files.write_draft",
         "remote.move": f"{_FOLDER}.files:Files.move",
@@ -33,16 +40,43 @@ _STEPS = {
         "disk.sync": f"{_FOLDER}.durable:sync_directory",
     },
     "imap": {
-        "connector.apply": f"{_IMAP}.connector:ImapConnector.apply",
-        "connector.applied": f"{_IMAP}.connector:ImapConnector.applied",
-        "connector.current": f"{_IMAP}.connector:ImapConnector.current",
-        "connector.fetch": f"{_IMAP}.connector:ImapConnector.fetch",
+        **_verbs(f"{_IMAP}.connector:ImapConnector", "current"),
         "remote.tags": f"{_IMAP}.tags:Keeper.add",
         "remote.draft": f"{_IMAP}.drafts:Drafts.write",
         "remote.move": f"{_IMAP}.mover:Mover.move",
         "remote.command": f"{_IMAP}.session:Session.call",
     },
+    "zendesk": {
+        **_verbs(f"{_ZENDESK}.connector:ZendeskConnector"),
+        "remote.sign_in": f"{_ZENDESK}.auth:ClientCredentials._fetch",
+        "remote.export": f"{_ZENDESK}.desk:Desk.export",
+        "remote.look": f"{_ZENDESK}.desk:Desk.ticket",
+        "remote.history": f"{_ZENDESK}.desk:Desk.audits",
+        "remote.update": f"{_ZENDESK}.desk:Desk.update",
+        "remote.verify": f"{_ZENDESK}.writer:Writer._outcome",
+        "http.exchange": "smartticket_daemon.http.session:Session._exchange",
+    },
+    "freshdesk": {
+        **_verbs(f"{_FRESHDESK}.connector:FreshdeskConnector"),
+        "remote.list": f"{_FRESHDESK}.api:Api.tickets",
+        "remote.look": f"{_FRESHDESK}.look:Looker.find",
+        "remote.update": f"{_FRESHDESK}.api:Api.update",
+        "remote.verify_update": f"{_FRESHDESK}.writer:Writer._expect",
+        "remote.note": f"{_FRESHDESK}.api:Api.note",
+        "remote.verify_note": f"{_FRESHDESK}.writer:Writer._insist_private",
+        "remote.look_again": f"{_FRESHDESK}.look:Looker.again",
+        "http.exchange": "smartticket_daemon.http.session:Session._exchange",
+    },
+    "request_tracker": {
+        **_verbs(f"{_RT}.connector:RequestTrackerConnector"),
+        "remote.list": f"{_RT}.desk:Desk.after",
+        "remote.look": f"{_RT}.desk:Desk.ticket",
+        "remote.update": f"{_RT}.desk:Desk.change",
+        "remote.note": f"{_RT}.desk:Desk.comment",
+        "http.exchange": "smartticket_daemon.http.session:Session._exchange",
+    },
 }
+HELPDESKS = ("zendesk", "freshdesk", "request_tracker")
 _WRITES = ("connector.apply", "remote.tags", "remote.draft", "remote.move")
 
 
@@ -57,7 +91,9 @@ def points(connector: str) -> list[str]:
 
 
 def lost_answers(connector: str) -> list[str]:
-    """Where a write took effect and its answer can be lost."""
+    """Where a write took effect and its answer can be lost; helpdesks lose answers on the way instead."""
+    if connector in HELPDESKS:
+        return []
     return [f"{step}.after" for step in steps(connector) if step in _WRITES]
 
 
@@ -103,7 +139,8 @@ def _wrap(target: str, fate: Fate) -> None:
     for part in owners:
         owner = getattr(owner, part)
     original = getattr(owner, name)
-    setattr(owner, name, _batches(original, fate) if name == "fetch" else _call(original, fate))
+    yields = name == "fetch" or inspect.isgeneratorfunction(original)
+    setattr(owner, name, _batches(original, fate) if yields else _call(original, fate))
 
 
 def _call(original: Callable[..., Any], fate: Fate) -> Callable[..., Any]:
@@ -117,7 +154,7 @@ def _call(original: Callable[..., Any], fate: Fate) -> Callable[..., Any]:
 
 
 def _batches(original: Callable[..., Iterator[Any]], fate: Fate) -> Callable[..., Iterator[Any]]:
-    """Before the first batch; after each one was read."""
+    """Before the first batch (page, entry); after each one was read."""
 
     def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
         fate.pass_by(".before")

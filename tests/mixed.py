@@ -31,15 +31,16 @@ class Mail:
 def mixed(count: int, seed: int = 1) -> list[Mail]:
     """`count` mails: 5 % machine mail (automatic, bounce, list), 1 % malformed, the rest plain."""
     rng = random.Random(seed)
-    texts = _texts(rng)
+    words = texts(rng)
     machine = [("auto_reply", "bounce", "list")[n % 3] for n in range(count * 5 // 100)]
     fates = machine + ["malformed"] * (count // 100)
     fates += ["eligible"] * (count - len(fates))
     rng.shuffle(fates)
-    return [_mail(number, fate, next(texts), rng) for number, fate in enumerate(fates)]
+    return [_mail(number, fate, next(words), rng) for number, fate in enumerate(fates)]
 
 
-def _texts(rng: random.Random) -> Iterator[tuple[str, str]]:
+def texts(rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Subjects and bodies of customers, without an end."""
     rows = [
         json.loads(line)
         for file in sorted(CORPUS.glob("*.jsonl"))

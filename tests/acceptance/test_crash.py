@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bench.crash import campaign
+from bench.crash_life import World, fates_for
 from bench.crash_mailboxes import Maildir
 from bench.crash_points import Fate, points
-from bench.crash_run import Run, World, fates_for
+from bench.crash_run import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 """The forked child starts its threads anew and ends without returning to pytest."""
@@ -47,8 +48,8 @@ def test_two_daemons_on_one_state_directory_change_nothing(world: World) -> None
 
 def finished(world: World, folder: Path, seed: int = 0) -> Run:
     run = Run(world, open_maildir(folder), folder, random.Random(seed))
-    run.new_mail(12)
-    while run._live(Fate(), 1):
+    run.arrive(12)
+    while run.live(Fate()):
         pass
     return run
 
