@@ -7,6 +7,7 @@ ever written that RT shows or mails to a customer.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import ClassVar
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from smartticket_connectors.request_tracker.check import diagnose
 from smartticket_connectors.request_tracker.content import read_message, ref_of
 from smartticket_connectors.request_tracker.desk import PAGE, Desk
+from smartticket_connectors.request_tracker.past import Past
 from smartticket_connectors.request_tracker.position import Mark
 from smartticket_connectors.request_tracker.settings import RequestTrackerSettings
 from smartticket_connectors.request_tracker.ticket import status_of
@@ -24,6 +26,7 @@ from smartticket_daemon.domain import (
     Capability,
     Cursor,
     Diagnosis,
+    Extent,
     Key,
     Message,
     MessageRef,
@@ -41,7 +44,9 @@ class RequestTrackerConnector:
     """Speaks to one RT."""
 
     kind: ClassVar[str] = "request_tracker"
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.FEEDBACK, Capability.UNDO})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.FEEDBACK, Capability.UNDO, Capability.HISTORY}
+    )
     Settings: ClassVar[type[RequestTrackerSettings]] = RequestTrackerSettings
 
     def __init__(self, name: str, settings: RequestTrackerSettings) -> None:
@@ -49,6 +54,7 @@ class RequestTrackerConnector:
         self._settings = settings
         self._desk = Desk(settings)
         self._writer = Writer(self._desk)
+        self._past = Past(name, self._desk, self._read)
 
     def check(self, routes: Collection[str] = ()) -> Diagnosis:
         """Look at the token, the rights, the custom field and the queues; see `Connector.check`."""
@@ -130,6 +136,14 @@ class RequestTrackerConnector:
             tags=frozenset(tags),
             group=None if row.queue.name in self._settings.queues else row.queue.name,
         )
+
+    def extent(self, since: datetime | None) -> Extent:
+        """How many tickets are in our queues, and about how many requests `past` takes for them."""
+        return self._past.extent(since)
+
+    def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
+        """Yield the tickets of our queues, and those that were moved on from there, newest first."""
+        return self._past.past(cursor, since)
 
     def close(self) -> None:
         """Let go of the connection."""

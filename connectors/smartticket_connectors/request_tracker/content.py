@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from smartticket_connectors.mail.headers import Headers, parameters
@@ -37,11 +38,16 @@ def read_message(desk: Desk, source: str, number: int) -> Message:
     ticket = desk.ticket(number)
     if ticket.status is Status.DELETED:
         raise Overtaken("deleted")
+    leaves = [Leaf(row) for row in desk.attachments(ticket.first.id)] if ticket.first else []
+    fill([leaves], lambda sizes: {number: _content(desk, number) for number in sizes})
+    return compose(desk, source, ticket, leaves)
+
+
+def compose(desk: Desk, source: str, ticket: Ticket, leaves: list[Leaf]) -> Message:
+    """The message in these leaves. Raises RejectedError when the ticket's beginning cannot be seen."""
     first = ticket.first
     if first is None:
         raise RejectedError("the first message of the ticket cannot be seen; grant ShowTicket")
-    leaves = [_Leaf(row) for row in desk.attachments(first.id)]
-    _fetch(desk, leaves)
     message = message_from(
         source,
         "",
@@ -100,7 +106,7 @@ def _requester(desk: Desk, ticket: Ticket) -> Requester:
     return Requester(clean_line(person.real_name, 100), address.lower())
 
 
-class _Leaf:
+class Leaf:
     """One row of the list of attachments, and the part that becomes of it."""
 
     def __init__(self, row: Attachment) -> None:
@@ -126,24 +132,33 @@ class _Leaf:
         return holds_text(part.content_type) and part.disposition != "attachment" and not part.filename
 
 
-def _fetch(desk: Desk, leaves: list[_Leaf]) -> None:
-    """Plain text first; anything else only where that says little."""
-    bodies = [leaf for leaf in leaves if leaf.is_body]
-    plain = [leaf for leaf in bodies if leaf.part.content_type == "text/plain"]
-    others = [leaf for leaf in bodies if leaf not in plain]
-    for leaf in plain[:_MOST]:
-        _fill(desk, leaf)
-    if sum(len(leaf.part.data) for leaf in plain) < _SHORT:
-        for leaf in others[:_MOST]:
-            _fill(desk, leaf)
+Contents = Callable[[Mapping[int, int]], Mapping[int, bytes]]
+"""The contents of leaves by their numbers, given the sizes of those wanted."""
 
 
-def _fill(desk: Desk, leaf: _Leaf) -> None:
-    if leaf.size > _LARGEST:
-        leaf.part = replace(leaf.part, cut=True)
-        return
+def fill(mails: Sequence[list[Leaf]], contents: Contents) -> None:
+    """Fetch what many mails say: plain text first, anything else only where that says little."""
+    bodies = [[leaf for leaf in mail if leaf.is_body] for mail in mails]
+    plain = [[leaf for leaf in body if leaf.part.content_type == "text/plain"] for body in bodies]
+    _fill([leaf for some in plain for leaf in some[:_MOST]], contents)
+    others = [
+        [leaf for leaf in body if leaf not in some][:_MOST]
+        for body, some in zip(bodies, plain, strict=True)
+        if sum(len(leaf.part.data) for leaf in some) < _SHORT
+    ]
+    _fill([leaf for some in others for leaf in some], contents)
+
+
+def _fill(leaves: Sequence[Leaf], contents: Contents) -> None:
+    sizes = {leaf.number: leaf.size for leaf in leaves if leaf.size <= _LARGEST}
+    found = contents(sizes)
+    for leaf in leaves:
+        cut = leaf.number not in sizes
+        leaf.part = replace(leaf.part, cut=cut, data=found.get(leaf.number, b""))
+
+
+def _content(desk: Desk, number: int) -> bytes:
     try:
-        data = b64decode(desk.attachment(leaf.number).content)
+        return b64decode(desk.attachment(number).content)
     except binascii.Error:
-        data = b""
-    leaf.part = replace(leaf.part, data=data)
+        return b""

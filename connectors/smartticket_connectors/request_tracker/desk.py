@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -61,11 +62,11 @@ class Desk:
 
     def version(self) -> str:
         """RT's own version."""
-        return str(self._get("/rt").json().get("Version", ""))
+        return str(self.get("/rt").json().get("Version", ""))
 
     def user(self, name: str) -> Person:
         """A user, asked for now. Raises NotFound."""
-        return one(self._get(f"/user/{quote(name, safe='')}"), Person)
+        return one(self.get(f"/user/{quote(name, safe='')}"), Person)
 
     def person(self, name: str) -> Person:
         """A user, possibly from memory; whom RT does not show counts as one of the desk's own people."""
@@ -87,7 +88,7 @@ class Desk:
         """Numbers of all queues that we may see, by name."""
         found: dict[str, str] = {}
         for number in range(1, 1_000):
-            page = many(self._get("/queues/all", fields="Name", per_page=PAGE, page=number), Queue)
+            page = many(self.get("/queues/all", fields="Name", per_page=PAGE, page=number), Queue)
             found |= {queue.name: queue.id for queue in page}
             if len(page) < PAGE:
                 break
@@ -95,7 +96,7 @@ class Desk:
 
     def queue(self, number: str) -> Queue:
         """One queue by its number."""
-        return one(self._get(f"/queue/{quote(number, safe='')}"), Queue)
+        return one(self.get(f"/queue/{quote(number, safe='')}"), Queue)
 
     def queue_name(self, number: str) -> str | None:
         """The name of a queue; None for one that we may not see."""
@@ -105,7 +106,7 @@ class Desk:
 
     def custom_field(self, number: str) -> CustomField:
         """One custom field by its number."""
-        return one(self._get(f"/customfield/{quote(number, safe='')}"), CustomField)
+        return one(self.get(f"/customfield/{quote(number, safe='')}"), CustomField)
 
     def newest(self, queue: str) -> TicketRow | None:
         """The newest ticket of a queue with what we may do there, if there is one that we may see."""
@@ -117,13 +118,18 @@ class Desk:
 
         No page numbers: what appears or vanishes meanwhile shifts nothing.
         """
-        names = " OR ".join(f"Queue = '{_quoted(name)}'" for name in self.settings.queues)
-        answer = self._search(f"({names}) AND id > {number}", "ASC", self.settings.batch)
+        answer = self.search(f"{self.ours} AND id > {number}", "ASC", self.settings.batch)
         rows = many(answer, TicketRow)
         numbers = [number, *(row.id for row in rows)]
         if numbers != sorted(set(numbers)):
             raise Unreachable(f"{answer.where}: the answer is not what RT sends; look at url")
         return rows, _date(answer)
+
+    @property
+    def ours(self) -> str:
+        """The part of a search that asks for tickets in our queues."""
+        names = " OR ".join(f"Queue = '{_quoted(name)}'" for name in self.settings.queues)
+        return f"({names})"
 
     def last(self) -> int:
         """The highest number of all tickets that we may see; 0 without any."""
@@ -135,12 +141,12 @@ class Desk:
         return number - 1 if number else self.last()
 
     def _first(self, query: str, order: str) -> int:
-        return next((row.id for row in many(self._search(query, order, 1), TicketRow)), 0)
+        return next((row.id for row in many(self.search(query, order, 1), TicketRow)), 0)
 
     def states(self, numbers: list[int]) -> dict[int, TicketRow]:
         """These tickets, at most PAGE, by number; deleted, merged and hidden ones are missing."""
         query = " OR ".join(f"id = {number}" for number in numbers)
-        rows = many(self._search(query, "ASC", PAGE), TicketRow)
+        rows = many(self.search(query, "ASC", PAGE), TicketRow)
         return {row.id: row for row in rows}
 
     def ticket(self, number: int) -> Ticket:
@@ -157,19 +163,23 @@ class Desk:
             raise Overtaken("human_decided") from None
         if row.id != number:
             raise Overtaken("merged")
-        status = status_of(row.status, self.settings.open_statuses)
+        history = sorted(self._history(number), key=lambda step: step.id)
+        return replace(self.ticket_of(row), version=version, history=tuple(history))
+
+    def ticket_of(self, row: TicketRow) -> Ticket:
+        """The ticket in a row, without its history."""
         fields = [f for f in row.fields if f.name.lower() == self.settings.tag_field.lower()]
         return Ticket(
-            number=number,
-            version=version,
-            status=status,
+            number=row.id,
+            version="",
+            status=status_of(row.status, self.settings.open_statuses),
             subject=row.subject,
             created=row.created,
             queue=row.queue.name,
             field=fields[0].id if fields else None,
             tags=fields[0].values if fields else (),
             requesters=tuple(person.id for person in row.requesters),
-            history=tuple(sorted(self._history(number), key=lambda step: step.id)),
+            history=(),
             ours=self.settings.username,
         )
 
@@ -179,7 +189,7 @@ class Desk:
         found: list[Attachment] = []
         for number in range(1, 10):
             page = many(
-                self._get(f"/transaction/{step}/attachments", fields=fields, per_page=PAGE, page=number),
+                self.get(f"/transaction/{step}/attachments", fields=fields, per_page=PAGE, page=number),
                 Attachment,
             )
             found += page
@@ -189,7 +199,7 @@ class Desk:
 
     def attachment(self, number: int) -> Attachment:
         """One leaf with its content."""
-        return one(self._get(f"/attachment/{number}"), Attachment)
+        return one(self.get(f"/attachment/{number}"), Attachment)
 
     def change(self, ticket: Ticket, tags: tuple[str, ...] | None, queue: str | None) -> None:
         """Replace the tags and move the ticket. Raises Conflict when it is not as it was read any more.
@@ -217,14 +227,14 @@ class Desk:
         self._queues.clear()
 
     def _row(self, number: str) -> tuple[TicketRow, str]:
-        answer = self._get(f"/ticket/{number}", **{"fields[Queue]": "Name"})
+        answer = self.get(f"/ticket/{number}", **{"fields[Queue]": "Name"})
         return one(answer, TicketRow), answer.headers.get("ETag", "")
 
     def _history(self, number: int) -> Iterator[Step]:
         """Newest first, so that the end is known: RT gives no total, and leaves out what we may not see."""
         for page in range(1, 1_000):
             steps = many(
-                self._get(
+                self.get(
                     f"/ticket/{number}/history",
                     fields="Type,Creator,Field,OldValue,NewValue,Data",
                     orderby="id",
@@ -246,17 +256,21 @@ class Desk:
                 " grant ShowTicket and ShowTicketComments to the user"
             )
 
-    def _search(self, query: str, order: str, rows: int) -> Answer:
+    def search(self, query: str, order: str, rows: int) -> Answer:
         """Tickets in the order of their numbers."""
-        fields = {"fields": "Status,Created,Queue,CustomFields", "fields[Queue]": "Name"}
+        fields = {
+            "fields": "Status,Subject,Created,Queue,CustomFields,Requestor,Priority",
+            "fields[Queue]": "Name",
+        }
         try:
-            return self._get("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
+            return self.get("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
         except Refused:
             raise ConfigurationError(
                 "RT does not understand a search for our queues; look at queues"
             ) from None
 
-    def _get(self, path: str, **params: Any) -> Answer:
+    def get(self, path: str, **params: Any) -> Answer:
+        """Read something; raises what `Session.get` raises."""
         return self._session.get(f"{API}{path}", params)
 
     def _write(self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:

@@ -25,8 +25,14 @@ def _flag(value: Any) -> bool:
     return value not in (None, "", 0, "0", False)
 
 
+def _referred(value: Any) -> Any:
+    return value.get("id") if isinstance(value, dict) else value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
+Reference = Annotated[int, BeforeValidator(_referred)]
+"""The number of something else, which RT writes as such or as an object that has it."""
 
 
 class Wire(BaseModel):
@@ -67,12 +73,16 @@ class TicketRow(Wire):
     fields: Annotated[tuple[FieldValues, ...], BeforeValidator(_list)] = Field(
         default=(), alias="CustomFields"
     )
+    priority: Text = Field(default="", alias="Priority")
     requesters: Annotated[tuple[Named, ...], BeforeValidator(_list)] = Field(default=(), alias="Requestor")
     links: Annotated[tuple[Link, ...], BeforeValidator(_list)] = Field(default=(), alias="_hyperlinks")
 
 
 class Step(Wire):
-    """One transaction of a ticket's history. `data` is the subject, where it is a comment."""
+    """One transaction of a ticket's history. `data` is the subject, where it is a comment.
+
+    `ticket` stands only in what is read of many tickets at once.
+    """
 
     id: int
     kind: Text = Field(alias="Type")
@@ -81,16 +91,21 @@ class Step(Wire):
     old: Text = Field(default="", alias="OldValue")
     new: Text = Field(default="", alias="NewValue")
     data: Text = Field(default="", alias="Data")
+    ticket: Reference = Field(default=0, alias="ObjectId")
 
 
 class Attachment(Wire):
-    """A leaf or node of a stored mail. `headers` is text, `content` base64 (absent in lists)."""
+    """A leaf or node of a stored mail. `headers` is text, `content` base64 (in lists absent, or the text).
+
+    `step` is the transaction that it came with, where many are read at once.
+    """
 
     id: int
     content_type: Text = Field(default="", alias="ContentType")
     filename: Text = Field(default="", alias="Filename")
     headers: Text = Field(default="", alias="Headers")
     content: Text = Field(default="", alias="Content")
+    step: Reference = Field(default=0, alias="TransactionId")
 
 
 class Person(Wire):
