@@ -46,11 +46,11 @@ def _is_abandoned(now: datetime, lease: timedelta) -> ColumnElement[bool]:
 def claim(connection: Connection, name: str, now: datetime, lease: timedelta, limit: int) -> list[Work]:
     """Take up to `limit` pieces of due work of one source.
 
-    Oldest message first, but after a failed attempt behind those that had fewer: what always fails
-    never stands in the way of the others.
+    Oldest message first, but after a failed attempt in line from the moment it is due again: what always
+    fails never stands in the way of the others, nor do they ever keep it from being finished.
     """
     free = (message.c.source == name) & or_(is_due(now), _is_abandoned(now, lease))
-    order = (message.c.attempts, message.c.created, message.c.id)
+    order = (func.coalesce(message.c.not_before, message.c.created), message.c.attempts, message.c.id)
     oldest = select(message.c.id).where(free).order_by(*order).limit(limit)
     taken = (
         update(message)
@@ -59,7 +59,11 @@ def claim(connection: Connection, name: str, now: datetime, lease: timedelta, li
         .returning(message)
     )
     rows = connection.execute(taken).all()
-    return [work_from(row) for row in sorted(rows, key=lambda row: (row.attempts, row.created, row.id))]
+    return [work_from(row) for row in sorted(rows, key=_place_in_line)]
+
+
+def _place_in_line(row: Any) -> tuple[datetime, int, int]:
+    return row.not_before or row.created, row.attempts, row.id
 
 
 def complete(connection: Connection, receipts: Mapping[Key, Receipt], now: datetime) -> None:

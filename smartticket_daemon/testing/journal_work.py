@@ -64,6 +64,13 @@ class WorkContract:
         assert names(claim(journal, limit=1)) == ["new"]
         assert names(claim(journal, limit=1)) == ["old"]
 
+    def test_what_is_due_again_stands_in_line_from_then_on(self, journal: Journal) -> None:
+        record(journal, entry("failed", created=after(-9)))
+        claim(journal)
+        journal.release(entry("failed").ref.key, after(2), "no answer", NOW)
+        record(journal, entry("before", created=after(1)), entry("behind", created=after(3)))
+        assert names(claim(journal, after(5))) == ["before", "failed", "behind"]
+
     def test_sources_do_not_mix(self, journal: Journal) -> None:
         record(journal, entry("1"))
         record(journal, entry("2", source="other"), source="other")
