@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from smartticket_daemon.backoff import asked_wait, must_wait
+from smartticket_daemon.backoff import Look, asked_wait, must_wait
 from smartticket_daemon.domain import Batch, Extent, Key
 from smartticket_daemon.errors import ConfigurationError, CursorExpired, RateLimited, Unreachable
 from smartticket_daemon.filters import FilterRules
@@ -75,7 +75,7 @@ class Walk:
         if not isinstance(source.connector, Remembers):
             raise ConfigurationError(f"{source.name}: {source.connector.kind} cannot read its past")
         judge = replace(source.judge, rules=partial(_ageless, source.judge.rules))
-        self.source = replace(source, judge=judge)
+        self.source = replace(source, judge=judge, look=Look())
         self.since = since
         self.limit = limit
         self.reached = self._begin(source.journal.backfill(source.name))

@@ -56,7 +56,9 @@ class View:
         """What is to come, before anything is done."""
         self._before = _counts(walk.source)
         if done := walk.reached.finished:
-            say(f"this was finished on {done:%Y-%m-%d %H:%M} UTC; --again begins at the newest again")
+            waiting = self._before["pending"]
+            rest = f"; {waiting:,} wait to be delivered" if waiting else ""
+            say(f"all was met by {done:%Y-%m-%d %H:%M} UTC{rest}; --again begins at the newest again")
             return
         estimate = walk.estimate()
         self._bar.update(self._task, total=estimate.tickets)

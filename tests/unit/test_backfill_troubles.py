@@ -23,13 +23,13 @@ from tests.unit.walks import Impatient, Patient, backlog, run
 def test_dying_at_any_commit_loses_and_repeats_nothing(
     late: Desk, method: str, call: int, after: bool
 ) -> None:
-    names = backlog(late, 7)
+    names = backlog(late, 5)
     with pytest.raises(Dies):
         Walk(replace(late.source(), journal=Mortal(late.journal, method, call, after))).run(Patient(late))
     late.clock.forward(minutes=10)
     assert run(late) == DONE
-    assert late.ledger() == {"seen": 7, "applied": 7}
-    assert [late.notes(name) for name in names] == [1] * 7
+    assert late.ledger() == {"seen": 5, "applied": 5}
+    assert [late.notes(name) for name in names] == [1] * 5
 
 
 @pytest.mark.parametrize("step", ["past", "tags", "route", "note", "applied"])
