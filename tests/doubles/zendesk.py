@@ -48,6 +48,7 @@ class Limit:
 class ZendeskDouble(Jobs, Server):
     """`role` is that of the user we sign in as; `scope` what the OAuth client may do.
 
+    `counts` is false where Zendesk keeps no metrics, as of tickets that were imported.
     `pace` are the seconds that pass with each request, `meddle` is what people do before one takes effect.
     """
 
@@ -62,6 +63,7 @@ class ZendeskDouble(Jobs, Server):
         self.ignored: set[str] = set()
         self.drops: set[str] = set()
         self.publishes = False
+        self.counts = True
         self.jobs, self.job_trouble = {}, JobTrouble()
         self.writes: list[int] = []
         self.troubles = Troubles()
@@ -210,7 +212,7 @@ class ZendeskDouble(Jobs, Server):
         sheet: dict[str, Any] = {"tickets": [record.shown(self.url) for record in records]}
         if "users" in include:
             sheet["users"] = self._people(records)
-        if "metric_sets" in include:
+        if "metric_sets" in include and self.counts:
             sheet["metric_sets"] = [self.metric_set(record) for record in records]
         return sheet
 
