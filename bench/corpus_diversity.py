@@ -1,8 +1,8 @@
-"""How varied the project's own tickets are, a line a language: sizes, lengths, openings, repetition, industries.
+"""How varied the project's own tickets are, a line a language: sizes, openings, repetition, industries.
 
-`openings` is the share of texts whose first three words no other text of the language has; `repeated` the share
-of five-word sequences that occur in more than one text; `nearest` the largest share of words that two texts of
-one category have in common (Jaccard, texts of eight words and more); lengths are quartiles of words.
+`openings` is the share of texts whose first three words no other text of the language has; `repeated` the
+share of five-word sequences that occur in more than one text; `nearest` the largest share of words that two
+texts of one category have in common (Jaccard, texts of eight words and more); lengths are quartiles of words.
 """
 
 from __future__ import annotations
