@@ -122,6 +122,13 @@ class Budget:
             waits = [w.wait(now, share, max(count, w.ours(share) // part)) for w, count, part in needed]
             raise NoRoom("our share of the rate limit is used up for now", retry_after=max(waits))
 
+    def pace(self, share: float, cost: int, endpoint: str = ACCOUNT) -> float | None:
+        """How often a minute allows `cost` requests, one of them to `endpoint`; None: nobody announced it."""
+        with self._lock:
+            needed = ((self._window(endpoint), 1), (self._window(ACCOUNT), cost))
+            paces = [window.ours(share) / count for window, count in needed if window.total is not None]
+            return min(paces, default=None)
+
     def learn(self, now: float, said: Announced, endpoint: str = ACCOUNT, cost: int = 1) -> None:
         """A request has ended: take in what its answer's headers say, nothing where no answer came.
 

@@ -134,6 +134,10 @@ class Session:
         """
         self._budget.room(self.clock.monotonic(), self._settings.budget, cost, endpoint)
 
+    def pace(self, cost: int, endpoint: str = ACCOUNT) -> float | None:
+        """How often in a minute the budget allows that, as far as limits were announced; None: none was."""
+        return self._budget.pace(self._settings.budget, cost, endpoint)
+
     def close(self) -> None:
         """Let go of the connections; the session may be used again."""
         if self._open:

@@ -222,6 +222,24 @@ def test_what_was_sent_and_not_answered_counts() -> None:
     assert waited(budget, 0.1) == pytest.approx(59.9)
 
 
+def test_where_no_answer_came_the_vendor_may_have_counted() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=2, left=2, resets=59))
+    for _ in range(2):
+        budget.take(0.0, 1.0)
+        budget.learn(0.1, Announced({}))
+    assert waited(budget, 0.1) == pytest.approx(59.9)
+
+
+def test_a_request_counts_from_its_answer_for_it_may_have_been_late() -> None:
+    budget = Budget()
+    budget.learn(0.0, told(total=2))
+    budget.take(0.0, 0.5)
+    budget.learn(7.0, told(total=2))
+    assert waited(budget, 59.0, 0.5) == 8.0
+    budget.take(67.0, 0.5)
+
+
 def test_each_answer_makes_the_end_of_the_minute_more_exact() -> None:
     budget = Budget()
     for now, resets in ((0.0, 42), (0.9, 41), (10.2, 32)):
@@ -263,3 +281,13 @@ def test_many_threads_take_no_more_than_there_is() -> None:
     for thread in threads:
         thread.join()
     assert len(taken) == 100
+
+
+def test_the_pace_follows_from_the_limits_that_were_announced() -> None:
+    budget = Budget()
+    assert budget.pace(0.5, 3, "tickets-update") is None
+    budget.learn(0.0, told(700, 700))
+    assert budget.pace(0.5, 7) == 50
+    assert budget.pace(0.5, 3, "tickets-update") == pytest.approx(350 / 3)
+    budget.learn(0.0, told(100, 99, 60, "tickets-update"), "tickets-update")
+    assert budget.pace(0.5, 3, "tickets-update") == 50

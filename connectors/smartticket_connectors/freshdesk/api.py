@@ -59,6 +59,10 @@ class Api:
         """Raises NoRoom unless `cost` requests, an update among them, are allowed now."""
         self.session.room(cost, _UPDATE)
 
+    def pace(self, cost: int) -> float | None:
+        """How often in a minute the budget allows that, as far as Freshdesk told its limits."""
+        return self.session.pace(cost, _UPDATE)
+
     def me(self) -> Answer:
         """The agent whose key we have."""
         return self.session.get(f"{_ROOT}/agents/me")

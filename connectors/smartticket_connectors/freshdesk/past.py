@@ -10,19 +10,19 @@ After the last page that Freshdesk turns, tickets are read by their numbers, whi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from smartticket_connectors.freshdesk import fields
-from smartticket_connectors.freshdesk.api import LAST_PAGE, Api
+from smartticket_connectors.freshdesk.api import Api
 from smartticket_connectors.freshdesk.mark import BEGINNING, OVERLAP
 from smartticket_connectors.freshdesk.names import FieldNames
 from smartticket_connectors.freshdesk.place import Place, Row
 from smartticket_connectors.freshdesk.reader import Reader
 from smartticket_connectors.freshdesk.walk import EVERYTHING
+from smartticket_connectors.freshdesk.writer import LOOK, WHOLE
 from smartticket_daemon.domain import Batch, Cursor, Extent, Message, Unreadable
 from smartticket_daemon.errors import AccessDenied
 
@@ -34,6 +34,9 @@ COST = 1 + 2 * len(EVERYTHING)
 
 _SINGLE = len(EVERYTHING)
 """Requests that a ticket by its number counts for."""
+
+_EACH = LOOK + WHOLE
+"""Requests that the triage of a ticket counts for, with the look before a first attempt."""
 
 
 class Past:
@@ -55,9 +58,16 @@ class Past:
             tickets = fields.ticket_number(newest[0]) if newest else 0
         if tickets is None:
             return Extent()
-        listed = min(tickets, LAST_PAGE * self._most)
-        pages = math.ceil(listed / (self._most - 2))
-        return Extent(tickets, pages * COST + (tickets - listed) * _SINGLE)
+        pages, listed = self._pages(tickets)
+        calls = pages * COST + max(tickets - listed, 0) * _SINGLE
+        return Extent(tickets, calls, _EACH, self._api.pace(_EACH))
+
+    def _pages(self, tickets: int) -> tuple[int, int]:
+        """How many pages show so many tickets, and how many they show, where nothing moves meanwhile."""
+        place, pages = Place(before=0), 0
+        while place.before < tickets and (turned := place.page(self._most)):
+            place, pages = Place(before=turned[0] * turned[1]), pages + 1
+        return pages, place.before
 
     def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
         """See `Remembers.past`."""
@@ -86,7 +96,10 @@ class Past:
         """One page. Whatever was created since was changed since, too."""
         begin = BEGINNING if since is None else max(since - OVERLAP, BEGINNING)
         tickets = self._api.tickets(begin, page, size, EVERYTHING, newest=True)
-        rows = [Row(fields.ticket_number(t), fields.created(t), t) for t in tickets]
+        rows: list[Row] = []
+        for ticket in tickets:
+            # One that does not say when it was made stands where it is listed.
+            rows.append(self._row(ticket, rows[-1].created if rows else self._now()))
         return sorted(rows, key=lambda row: (row.created, row.number), reverse=True)
 
     def _batch(self, rows: list[Row], place: Place, since: datetime | None) -> Batch:
@@ -98,7 +111,7 @@ class Past:
     def _message(self, number: int, ticket: dict[str, Any]) -> Message | Unreadable:
         try:
             return replace(self._reader.first(number, ticket), fields=self._names.fields(ticket))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError):
             return Unreadable(self._reader.ref(number), "malformed")
 
     def _singly(self, place: Place, since: datetime | None) -> Iterator[Batch]:
@@ -106,15 +119,25 @@ class Past:
         while place.number > 1:
             numbers = range(place.number - 1, max(place.number - 1 - self._size, 0), -1)
             place = place.model_copy(update={"number": numbers[-1]})
-            rows = [row for row in map(self._row, numbers) if row]
+            rows = [row for row in map(self._single, numbers) if row]
             yield self._batch(rows, place, since)
             if since and any(row.created < since for row in rows):
                 return
 
-    def _row(self, number: int) -> Row | None:
+    def _single(self, number: int) -> Row | None:
         try:
             ticket = self._reader.ticket(number)
         except AccessDenied:
             self._api.me()  # raises again where it is our key that is refused, and not this ticket alone
             return None
-        return Row(number, fields.created(ticket), ticket) if ticket else None
+        return self._row(ticket, self._now()) if ticket else None
+
+    def _row(self, ticket: dict[str, Any], otherwise: datetime) -> Row:
+        number = fields.ticket_number(ticket)
+        try:
+            return Row(number, fields.moment(ticket.get("created_at")), ticket)
+        except ValueError:
+            return Row(number, otherwise, ticket)
+
+    def _now(self) -> datetime:
+        return self._api.session.clock.now()

@@ -37,6 +37,9 @@ from smartticket_daemon.http import NotFound
 log = structlog.get_logger(__name__)
 
 
+LOOK = 2
+"""Requests that a ticket with its conversations counts for."""
+
 WHOLE = 5
 """Requests that a whole triage counts for: the look 2, update, note, and the look afterwards."""
 

@@ -27,6 +27,9 @@ SPAN = 5_000
 CALLS = 8
 """Requests that a batch takes, about."""
 
+EACH = 8
+"""Requests that a ticket takes: three looks with the history, one change, one comment."""
+
 Single = Callable[[int], Message | Unreadable | None]
 
 
@@ -51,7 +54,7 @@ class Past:
         """See `Remembers.extent`: what is in our queues now."""
         tickets = self._shelf.count(since)
         batch = self._desk.settings.batch
-        return Extent(tickets, None if tickets is None else -(-tickets // batch) * CALLS + 2)
+        return Extent(tickets, None if tickets is None else -(-tickets // batch) * CALLS + 2, EACH)
 
     def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
         """See `Remembers.past`."""

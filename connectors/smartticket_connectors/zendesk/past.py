@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from smartticket_connectors.zendesk.desk import PAGE, Desk
+from smartticket_connectors.zendesk.desk import PAGE, WHOLE, Desk
 from smartticket_connectors.zendesk.fields import Json, MalformedError, moment, objects, text, whole
 from smartticket_connectors.zendesk.mark import Mark
 from smartticket_connectors.zendesk.reader import Reader
@@ -41,7 +41,8 @@ class Past:
     def extent(self, since: datetime | None) -> Extent:
         """See `Remembers.extent`. Zendesk's own count; of tickets since a moment, the search's."""
         tickets = self._desk.count(since)
-        return Extent(tickets, tickets and math.ceil(tickets / self._size) + _BESIDES)
+        calls = None if tickets is None else math.ceil(tickets / self._size) + _BESIDES
+        return Extent(tickets, calls, WHOLE, self._desk.pace())
 
     def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
         """See `Remembers.past`."""
