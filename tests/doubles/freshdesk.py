@@ -23,6 +23,10 @@ BAD_KEY = {"code": "invalid_credentials", "message": "You have to be logged in t
 TOO_FAR = "You cannot access tickets beyond the 300th page. Please provide a smaller page number."
 
 
+def moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
 def invalid(field: str, message: str, code: str) -> Reply:
     """A validation error in its recorded form."""
     error = {"field": field, "message": message, "code": code}
@@ -159,7 +163,9 @@ class FreshdeskDouble(Server):
     def _search(self, request: Request) -> Reply:
         """The index, ten of the hits at most."""
         day = request.query.get("query", "").strip("\"'").rpartition(">'")[2]
-        found = [t for t in self.account.tickets.values() if self._listed(t, "2000-01-01T00:00:00Z")]
+        found = [
+            t for t in self.account.tickets.values() if self._listed(t, datetime.min.replace(tzinfo=UTC))
+        ]
         hits = [t for t in found if t.created.date().isoformat() > day]
         return Reply(200, {"total": len(hits), "results": [self._shown(t, []) for t in hits[:10]]})
 
@@ -174,7 +180,8 @@ class FreshdeskDouble(Server):
         query = request.query
         if int(query.get("page", 1)) > LAST_PAGE:
             return invalid("page", TOO_FAR, "invalid_value")
-        shown = [t for t in self.account.tickets.values() if self._listed(t, query.get("updated_since"))]
+        since = moment(query["updated_since"]) if "updated_since" in query else None
+        shown = [t for t in self.account.tickets.values() if self._listed(t, since)]
         by = "updated" if query.get("order_by") == "updated_at" else "created"
         shown.sort(key=lambda t: (getattr(t, by).replace(microsecond=0), t.id))
         if query.get("order_type", "desc") == "desc":
@@ -183,7 +190,7 @@ class FreshdeskDouble(Server):
         includes = query.get("include", "").split(",")
         return Reply(200, [self._shown(t, includes) for t in reply.body], reply.headers)
 
-    def _listed(self, ticket: Ticket, since: str | None) -> bool:
+    def _listed(self, ticket: Ticket, since: datetime | None) -> bool:
         now = self.account.now()
         if ticket.spam or ticket.deleted or ticket.id < 0:
             return False
@@ -191,9 +198,8 @@ class FreshdeskDouble(Server):
             return False
         if since is None:
             return ticket.created > now - timedelta(days=30)
-        moment = datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         updated = ticket.updated.replace(microsecond=0)
-        return updated >= moment if self.inclusive else updated > moment
+        return updated >= since if self.inclusive else updated > since
 
     def _view(self, name: str, includes: list[str]) -> Reply:
         ticket = self.account.tickets.get(int(name))
@@ -212,8 +218,8 @@ class FreshdeskDouble(Server):
             "responder_id": None,
             "source": ticket.source,
             "status": ticket.status,
-            "priority": 1,
-            "type": None,
+            "priority": ticket.priority,
+            "type": ticket.type,
             "tags": list(ticket.tags),
             "group_id": ticket.group,
             "spam": ticket.spam,
@@ -235,7 +241,7 @@ class FreshdeskDouble(Server):
             }
         if "stats" in includes:
             view["stats"] = {"agent_responded_at": stamp(ticket.responded), "closed_at": None}
-        return view
+        return view | ticket.shown
 
     def _update(self, ticket: Ticket, body: dict[str, Any]) -> Reply:
         unknown = body.keys() - {"tags", "group_id", "custom_fields"}

@@ -52,7 +52,7 @@ class Conversation:
 
 @dataclass
 class Ticket:
-    """One ticket; `seen` is what the list still shows while it lags."""
+    """One ticket; `shown` are values that the service shows instead of the right ones."""
 
     id: int
     subject: str
@@ -64,11 +64,14 @@ class Ticket:
     status: int = OPEN
     tags: list[str] = field(default_factory=list)
     group: int | None = None
-    custom: dict[str, str | None] = field(default_factory=dict)
+    type: str | None = None
+    priority: int | None = 1
+    custom: dict[str, Any] = field(default_factory=dict)
     spam: bool = False
     deleted: bool = False
     responded: datetime | None = None
     conversations: list[Conversation] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 class Account:

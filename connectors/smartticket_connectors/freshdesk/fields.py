@@ -49,14 +49,6 @@ def updated(ticket: Mapping[str, Any]) -> datetime:
         raise Unreachable("the list of tickets is not what the service sends; look at url") from None
 
 
-def created(ticket: Mapping[str, Any]) -> datetime:
-    """When a ticket was made; without it the answer is not the service's, which raises Unreachable."""
-    try:
-        return moment(ticket.get("created_at"))
-    except ValueError:
-        raise Unreachable("the list of tickets is not what the service sends; look at url") from None
-
-
 def texts(value: Any) -> tuple[str, ...]:
     """A list of texts; both null and [] are none."""
     return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from smartticket_connectors.freshdesk.api import Api
+from smartticket_connectors.freshdesk.fields import number
 from smartticket_daemon.errors import AccessDenied
 from smartticket_daemon.text import clean_line
 
@@ -23,10 +24,11 @@ class FieldNames:
     def fields(self, ticket: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         """Type, priority and custom fields as agents see them; those without a value are left out."""
         custom = ticket.get("custom_fields")
+        custom = custom if isinstance(custom, dict) else {}
         values = {
             "type": ticket.get("type"),
-            "priority": _PRIORITIES.get(ticket.get("priority", 0)),
-            **{self._label(name): value for name, value in (custom or {}).items()},
+            "priority": _PRIORITIES.get(number(ticket.get("priority")) or 0),
+            **{self._label(name): value for name, value in custom.items()},
         }
         return tuple((name, shown) for name, value in values.items() if (shown := _shown(value)))
 
