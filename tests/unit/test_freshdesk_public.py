@@ -81,7 +81,7 @@ class Tape:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []
 
-    def write(self, method: str, path: str, body: Any = None) -> Any:
+    def write(self, method: str, path: str, body: Any = None, *, endpoint: str = "") -> Any:
         self.sent.append((method, path, body))
         return type("Answer", (), {"json": lambda self: {}})()
 

@@ -118,8 +118,9 @@ class Api:
     def update(self, number: int, change: Mapping[str, Any]) -> dict[str, Any]:
         """Change `tags` (all of them), `group_id` or `custom_fields`; returns the ticket as it is then."""
         try:
-            path = f"{_ROOT}/tickets/{number:d}"
-            return self.session.write("PUT", path, dict(change), endpoint=_UPDATE).json()
+            return self.session.write(
+                "PUT", f"{_ROOT}/tickets/{number:d}", dict(change), endpoint=_UPDATE
+            ).json()
         except Refused as error:
             raise RejectedError(f"{error}{_complaints(error.answer)}") from None
 
