@@ -17,17 +17,20 @@ from typing import Protocol
 import structlog
 
 from smartticket_daemon.backoff import Look, asked_wait, must_wait
-from smartticket_daemon.domain import Batch, Extent, Key
+from smartticket_daemon.domain import Batch, Extent, Key, Mode
 from smartticket_daemon.errors import ConfigurationError, CursorExpired, RateLimited, Unreachable
 from smartticket_daemon.filters import FilterRules
 from smartticket_daemon.pipeline import Source, deliver, ingest, take_in
 from smartticket_daemon.polling import DONE, WAITS, poll
-from smartticket_daemon.ports import Backfill, Entry, Remembers
+from smartticket_daemon.ports import AppliesMany, Backfill, Entry, Remembers
 
 log = structlog.get_logger()
 
 TICK = timedelta(seconds=1)
 """Between two looks for work that is to be tried again, once everything was met."""
+
+SHARED = 0.1
+"""Calls that a ticket costs, about, where a hundred get their tags together."""
 
 LIMIT, LATER = "limit of the account", "some messages are to be tried again"
 
@@ -53,16 +56,22 @@ class Estimate:
     minutes: int | None
 
     @classmethod
-    def of(cls, extent: Extent, before: int, limit: int | None) -> Estimate:
-        """`before` tickets were met by earlier runs; of a reading cut short its share of calls is left."""
+    def of(cls, extent: Extent, each: float | None, before: int, limit: int | None) -> Estimate:
+        """`each` is what a ticket costs as things stand; `before` tickets were met by earlier runs.
+
+        Of the calls to read everything the same share is left as of the tickets. The pace is that of the
+        extent, in calls: those of `each` kind are taken to be as frequent as those of a whole triage.
+        """
         if extent.tickets is None:
             return cls(limit, None, None)
         tickets = max(extent.tickets - before, 0)
         tickets = tickets if limit is None else min(tickets, limit)
+        if extent.calls is None or each is None:
+            return cls(tickets, None, None)
         share = tickets / extent.tickets if extent.tickets else 0.0
-        known = extent.calls is not None and extent.each is not None
-        calls = ceil((extent.calls or 0) * share + (extent.each or 0) * tickets) if known else None
-        return cls(tickets, calls, ceil(tickets / extent.a_minute) if extent.a_minute else None)
+        calls = ceil(extent.calls * share + each * tickets)
+        pace = (extent.a_minute or 0) * (extent.each or 0)
+        return cls(tickets, calls, ceil(calls / pace) if pace else None)
 
 
 class Walk:
@@ -102,7 +111,16 @@ class Walk:
 
     def estimate(self) -> Estimate:
         """What is left; asks the source."""
-        return Estimate.of(self._past.extent(self.since), self.reached.tickets, self.limit)
+        extent = self._past.extent(self.since)
+        return Estimate.of(extent, self._each(extent), self.reached.tickets, self.limit)
+
+    def _each(self, extent: Extent) -> float | None:
+        """Calls that a ticket costs in the source's mode."""
+        mode = self.source.judge.policy.mode
+        if mode is Mode.OBSERVE:
+            return 0.0
+        together = isinstance(self.source.connector, AppliesMany) and not self.source.routes
+        return SHARED if mode is Mode.TAG and together else extent.each
 
     def restart(self) -> None:
         """Begin at the newest again; what the journal knows is passed over."""

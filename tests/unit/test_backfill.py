@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smartticket_daemon.backfilling import LIMIT, Estimate, Walk, first_poll
-from smartticket_daemon.domain import Extent
+from smartticket_daemon.domain import Extent, Mode
 from smartticket_daemon.errors import ConfigurationError, RateLimited
 from smartticket_daemon.polling import DONE, poll
 from tests.desk import START, Desk
@@ -170,16 +170,26 @@ def test_a_rehearsal_changes_nothing_at_the_remote(late: Desk) -> None:
         (Extent(), 0, None, Estimate(None, None, None)),
         (Extent(), 0, 7, Estimate(7, None, None)),
         (Extent(0, 1, 4, 50), 0, None, Estimate(0, 0, 0)),
-        (Extent(1000, 10, 3, 50), 0, None, Estimate(1000, 3010, 20)),
-        (Extent(1000, 10, 3, 50), 500, None, Estimate(500, 1505, 10)),
+        (Extent(1000, 10, 3, 50), 0, None, Estimate(1000, 3010, 21)),
+        (Extent(1000, 10, 3, 50), 500, None, Estimate(500, 1505, 11)),
         (Extent(1000, 10, 3, 50), 1200, None, Estimate(0, 0, 0)),
-        (Extent(1000, 10, 3, 50), 0, 100, Estimate(100, 301, 2)),
+        (Extent(1000, 10, 3, 50), 0, 100, Estimate(100, 301, 3)),
         (Extent(1000, 10), 0, None, Estimate(1000, None, None)),
         (Extent(1000, 10, 3), 0, None, Estimate(1000, 3010, None)),
     ],
 )
 def test_the_estimate(extent: Extent, before: int, limit: int | None, expected: Estimate) -> None:
-    assert Estimate.of(extent, before, limit) == expected
+    assert Estimate.of(extent, extent.each, before, limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "routes", "calls"),
+    [(Mode.SUGGEST, "", 45), (Mode.TAG, "Billing", 45), (Mode.TAG, "", 6), (Mode.OBSERVE, "", 5)],
+)
+def test_the_estimate_knows_what_the_mode_costs(late: Desk, mode: Mode, routes: str, calls: int) -> None:
+    backlog(late, 10)
+    source = replace(late.source(mode), routes=frozenset(routes.split()))
+    assert Walk(source).estimate().calls == calls
 
 
 def test_the_estimate_asks_the_source_and_knows_what_was_met(late: Desk) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from smartticket_connectors.zendesk.desk import PAGE, WHOLE, Desk
+from smartticket_connectors.zendesk.desk import EACH, PAGE, Desk
 from smartticket_connectors.zendesk.fields import Json, MalformedError, moment, objects, text, whole
 from smartticket_connectors.zendesk.mark import Mark
 from smartticket_connectors.zendesk.reader import Reader
@@ -42,7 +42,7 @@ class Past:
         """See `Remembers.extent`. Zendesk's own count; of tickets since a moment, the search's."""
         tickets = self._desk.count(since)
         calls = None if tickets is None else math.ceil(tickets / self._size) + _BESIDES
-        return Extent(tickets, calls, WHOLE, self._desk.pace())
+        return Extent(tickets, calls, EACH, self._desk.pace())
 
     def past(self, cursor: Cursor | None, since: datetime | None) -> Iterator[Batch]:
         """See `Remembers.past`."""
