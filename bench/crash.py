@@ -42,6 +42,8 @@ from tests.servers.mailserver import served
 Opener = Callable[[Path], Place]
 
 _SHM = Path("/dev/shm")
+LOSSES = 8
+"""Answers that a helpdesk loses in each life of a daemon, where they are lost at all."""
 MEMORY = _SHM if os.access(_SHM, os.W_OK) else None
 """A file system in memory where there is one: it outlives a killed process too, and syncs at once."""
 
@@ -71,7 +73,7 @@ def campaign(
         rng = random.Random(f"{seed}/{number}")
         with tempfile.TemporaryDirectory(prefix="crash-", dir=MEMORY) as name:
             place = open_place(Path(name))
-            run = run_on(place, world, Path(name), rng, losses=3 * answers)
+            run = run_on(place, world, Path(name), rng, losses=LOSSES * answers)
             try:
                 run.go(fates_for(number, place.kind, rng, answers=answers), daemons)
             finally:

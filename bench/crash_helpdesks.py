@@ -8,14 +8,14 @@ from functools import cached_property
 from bench.crash_life import Lives
 from bench.crash_points import Fate
 from bench.helpdesk_people import People, begun, judge
-from bench.helpdesks import Helpdesk, Shown, Strike
+from bench.helpdesks import Helpdesk, Shown, Strike, ticket_of
 from smartticket_daemon.domain import State
 from smartticket_daemon.ports import Record
 from tests.doubles.server import Fault, Request
 
 _UNSEEN = 130.0
 """Seconds after which every service shows a new ticket."""
-LOSSES = (Fault(lost=True), Fault(cut=True))
+_FAULTS = (Fault(lost=True), Fault(cut=True))
 
 
 @dataclass
@@ -50,7 +50,7 @@ class DeskRun(Lives[Helpdesk]):
         """Somebody may strike at one of the next requests; answers to some writes will be lost."""
         if self.rng.random() < 0.5:
             self.place.watch.strikes.append(self._strike(self.rng.randint(5, 40)))
-        self.place.watch.losses = [self.rng.choice(LOSSES) for _ in range(self.losses)]
+        self.place.watch.losses = [self.rng.choice(_FAULTS) for _ in range(self.losses)]
 
     def _strike(self, number: int) -> Strike:
         """At that request; where a service guards nothing, not in the width of its update."""
@@ -61,7 +61,7 @@ class DeskRun(Lives[Helpdesk]):
             left -= 1
             if left > 0 or (request.method == "PUT" and not self.place.guards):
                 return False
-            self.people.somebody()
+            self.people.somebody(ticket_of(request))
             return True
 
         return strike

@@ -95,14 +95,17 @@ class People:
     def _delete(self, name: str, wish: Wish, before: Shown, ours: set[str]) -> None:  # noqa: ARG002
         self.desk.delete(name)
 
-    def somebody(self) -> None:
-        """Anybody does anything; our tags are taken off only where our work is complete."""
+    def somebody(self, at: str = "") -> None:
+        """Anybody does anything; our tags are taken off only where our work is complete.
+
+        Nor are they from the ticket `at`, where that looks like a page opened earlier.
+        """
         free = [name for name, wish in self.wishes.items() if wish.free]
         if not free:
             return
         name = self.rng.choice(free)
         shown = self.desk.shown(name)
-        done = bool(shown.notes) and THEIRS not in shown.tags
+        done = bool(shown.notes) and THEIRS not in shown.tags and (name != at or self.desk.guards)
         act = self.rng.choice((*ACTS, "untag") if done else ACTS)
         if act not in ("retag", "route") or act not in self.wishes[name].acts:
             self.act(name, act)

@@ -160,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         with owner.lock:
             request = self._request(len(owner.requests) + 1)
+            if request is None:
+                return
             fault = owner.take(request)
         if fault.delay:
             owner.wait(fault.delay)
@@ -175,12 +177,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815 - names of the standard library
 
-    def _request(self, number: int) -> Request:
+    def _request(self, number: int) -> Request | None:
+        """What is asked; None where the asker is gone before having said it all."""
         parts = urlsplit(self.path)
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return Request(number, self.command, parts.path, query, headers, self.rfile.read(length))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return None
+        return Request(number, self.command, parts.path, query, headers, body)
 
     def _handled(self, request: Request) -> Reply:
         try:
