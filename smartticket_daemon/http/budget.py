@@ -4,8 +4,9 @@ Nobody ever sleeps here: where nothing is left, RateLimited says when to come ba
 the work keeps that moment.
 
 Each limit is a window of a minute that slides: a request is allowed when fewer than `share` x limit were
-made in the minute before it. Unlike a bucket that refills, it keeps the share in every minute there is,
-however the vendor cuts his. What other programs and people use shows in the announced remainder.
+made in the minute before it, each counted from its answer, since nobody knows when the vendor counted it.
+Unlike a bucket that refills, it keeps the share in every minute there is, however the vendor cuts his. What
+other programs and people use shows in the announced remainder.
 
 Where the whole limit is ours (a share of 1), the vendor's own count is the measure: what his last answer said
 is left may be used at once, even where our sliding minute is full, since his minutes begin anew at their own
@@ -75,6 +76,15 @@ class _Window:
         self.calls.extend([now] * cost)
         self.open += cost
 
+    def answered(self, now: float, cost: int) -> None:
+        """What was on its way counts from now on; whether the vendor counted it his next word will tell."""
+        counted = min(self.open, cost)
+        self.left = None if self.left is None else max(self.left - cost, 0)
+        self.open -= counted
+        for _ in range(min(counted, len(self.calls))):
+            self.calls.pop()
+        self.calls.extend([now] * counted)
+
     def learn(self, limit: Limit, now: float) -> None:
         self.total = limit.total or self.total
         self.left = limit.left
@@ -137,7 +147,7 @@ class Budget:
         with self._lock:
             for name in {ACCOUNT, endpoint}:
                 window = self._window(name)
-                window.open = max(window.open - cost, 0)
+                window.answered(now, cost)
                 if name in said.limits:
                     window.learn(said.limits[name], now)
             extra = max((said.used or 0) - cost, 0)
