@@ -58,6 +58,7 @@ class Remembers(Protocol):
         One message a ticket, the requester's first, with its tags, group, status and `fields` as people left
         them. `None` begins at the newest; a batch's cursor goes on behind it, in another process too. Tickets
         that come or change meanwhile make no other ticket be left out. Ends with what was created at `since`.
+        Other verbs may be called between two batches.
         """
         ...
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from smartticket_daemon.domain import Capability, Cursor, Message, Status
+from smartticket_daemon.domain import Capability, Cursor, Message, Status, Triage
 from smartticket_daemon.errors import CursorExpired
 from smartticket_daemon.ports import Connector, Remembers
 from smartticket_daemon.testing.remote import Connect, Remote
-from smartticket_daemon.testing.steps import deliver, fetch, messages_of, tickets
+from smartticket_daemon.testing.steps import carry_out, deliver, fetch, messages_of, tickets
 
 
 def rememberer(connect: Connect, start: str = "now") -> Any:
@@ -82,6 +82,19 @@ class HistoryContract:
                 walk = connect("now").past(cursor, None)
         assert [name for name in seen if name in names] == names[::-1]
         assert len(seen) == len(set(seen))
+
+    def test_a_walk_goes_on_after_what_it_yielded_was_triaged(
+        self, remote: Remote, connect: Connect, plan: Triage
+    ) -> None:
+        connector = rememberer(connect)
+        names = deliver(remote, 7)
+        seen: list[str] = []
+        for batch in connector.past(None, None):
+            seen += tickets(batch.messages)
+            for message in batch.messages:
+                carry_out(connector, message.ref, plan)
+        assert seen == names[::-1]
+        assert [len(remote.look(name).notes) for name in names] == [1] * 7
 
     def test_the_past_ends_with_what_was_created_at_since(self, remote: Remote, connect: Connect) -> None:
         connector = rememberer(connect)

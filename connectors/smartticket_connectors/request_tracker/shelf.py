@@ -50,7 +50,7 @@ class Shelf:
             _is("Field", "Queue"),
             _in("OldValue", ours),
             {"field": "ObjectId", "operator": ">=", "value": least},
-            {"field": "ObjectId", "operator": "<", "value": below},
+            {"field": "ObjectId", "operator": "<", "value": below, "entry_aggregator": "AND"},
         ]
         return {step.ticket for step in self._steps(conditions)}
 
