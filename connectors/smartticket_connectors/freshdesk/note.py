@@ -6,22 +6,18 @@ what a lost journal or a crash is mended from; agents can ignore it.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-import nh3
-
 from smartticket_connectors.freshdesk import fields
+from smartticket_connectors.notes import note_of
 from smartticket_daemon.domain import Key
 from smartticket_daemon.text import clean
 
-_SAFE = frozenset(("p", "br", "small"))
 _RECORD = re.compile(r"smartticket\s+key=([0-9a-f]{32})((?:\s+[a-z]+=[^\s<>&\"']*)*)")
-_BRACES = re.compile(r"\{(?=\s*[{%#])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +61,7 @@ class Record:
 
 def written(text: str, record: Record) -> str:
     """The note as HTML: paragraphs and line breaks, nothing else, nothing that the service would fill in."""
-    paragraphs = [_escaped(part).replace("\n", "<br>") for part in clean(text).split("\n\n")]
-    body = "".join(f"<p>{part}</p>" for part in paragraphs)
-    return nh3.clean(f"{body}<p><small>{_escaped(record.line())}</small></p>", tags=set(_SAFE), attributes={})
-
-
-def _escaped(text: str) -> str:
-    # {{ticket.id}} and {% ... %} are placeholders of the service's; an invisible joiner takes their meaning.
-    return html.escape(_BRACES.sub("{\u2060", text), quote=False)
+    return note_of(clean(text), record.line())
 
 
 def ours(conversations: Iterable[Any], me: int, key: Key) -> Record | None:
