@@ -31,6 +31,8 @@ from tests.mixed import mixed, texts
 LIVES = 25
 """A daemon that is left alone must be done long before."""
 HELD = 75
+_STRIDE = 7
+"""Shares no factor with any number of points, so that every run meets another and few runs meet all kinds."""
 _SETTINGS = """
 [daemon]
 state_dir = "{state}"
@@ -218,7 +220,7 @@ def fates_for(number: int, kind: str, rng: random.Random, *, answers: bool) -> l
 
     if not names:
         return [Fate() for _ in range(rng.randint(2, 3))]
-    fates = [named(names[number % len(names)])]
+    fates = [named(names[number * _STRIDE % len(names)])]
     while rng.random() < 0.5:
         timed = rng.random() < 0.4
         fates.append(Fate(seconds=rng.uniform(0.001, 0.15)) if timed else named(rng.choice(names)))
