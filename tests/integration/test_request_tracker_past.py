@@ -75,6 +75,21 @@ def test_the_past_is_what_single_reading_shows_also_of_tickets_that_were_moved_o
     assert {m.author for m in found.values()} == {Author.REQUESTER}
 
 
+def test_moved_tickets_stand_in_their_place_and_come_once(rt: RequestTracker, desk: Desk) -> None:
+    tickets = [arrives(desk, first_mail(f"Question {n}", "text")) for n in range(9)]
+    for ticket in (*tickets[:3], *tickets[4:6], tickets[8]):
+        rt.ask("PUT", f"/ticket/{ticket}", {"Queue": "Billing"})
+    connector = desk.connector(batch=2)
+    batches = [batch for batch in connector.past(None, None) if batch.messages]
+    assert [m.ref.ticket for batch in batches for m in batch.messages] == tickets[::-1]
+    rest = past(connector, batches[1].cursor)
+    assert list(rest) == tickets[-1 - sum(len(b.messages) for b in batches[:2]) :: -1]
+    since = batches[1].messages[0].created
+    assert list(past(connector, None, since)) == [
+        m.ref.ticket for b in batches for m in b.messages if m.created >= since
+    ]
+
+
 def test_many_tickets_cost_a_handful_of_requests(desk: Desk) -> None:
     tickets = [arrives(desk, first_mail(f"Question {n}", f"This is {n}.")) for n in range(12)]
     connector = desk.connector()
