@@ -39,10 +39,22 @@ campaign: .venv/ready
 	$(BIN)/python bench/crash.py --runs 300 --seed 2 --lost-answers
 	$(BIN)/python bench/crash.py --runs 200 --seed 3 --daemons 2
 	$(BIN)/python bench/crash.py --runs 200 --seed 4 --connector imap
+	$(BIN)/python bench/crash.py --runs 1000 --seed 1 --connector zendesk
+	$(BIN)/python bench/crash.py --runs 1000 --seed 1 --connector freshdesk
+	$(BIN)/python bench/crash.py --runs 180 --seed 2 --connector zendesk --lost-answers
+	$(BIN)/python bench/crash.py --runs 180 --seed 2 --connector freshdesk --lost-answers
+	$(BIN)/python bench/helpdesk_races.py --service zendesk --races 1000
+	$(BIN)/python bench/helpdesk_races.py --service freshdesk --races 1000
+	tests/servers/install_rt.sh
+	$(BIN)/python bench/crash.py --runs 30 --seed 1 --connector request_tracker
+	$(BIN)/python bench/helpdesk_races.py --service request_tracker --seconds 240
 	$(BIN)/python bench/mixed.py --server dovecot
 	$(BIN)/python bench/mixed.py --server cyrus
 	$(BIN)/python bench/mail_fuzz.py --count 10000 --seed 1
 	$(BIN)/python bench/hostile_texts.py --count 5000 --seed 1
+	$(BIN)/python bench/helpdesk_hour.py --service zendesk
+	$(BIN)/python bench/helpdesk_hour.py --service freshdesk
+	$(BIN)/python bench/helpdesk_storm.py --calls 10000 --seed 1
 
 picture: .venv/ready
 	$(BIN)/python docs/picture.py docs/demo.svg

@@ -1,13 +1,18 @@
 """kill -9 at named points and at random times: nothing lost, nothing twice, no person overruled.
 
-    python bench/crash.py --runs 1000 --seed 1 [--connector folder|imap] [--lost-answers] [--daemons 2]
+    python bench/crash.py --runs 1000 --seed 1 [--connector folder|imap|zendesk|freshdesk|request_tracker]
+                          [--lost-answers] [--daemons 2]
 
-Each run has a mailbox of its own with customers' mail, machine mail, second deliveries and answers. The real
-pipeline with the real model works on it in a forked process that ends itself at a point in turn (before and
-after every commit of the journal and every step at the mailbox), is started again, ends again; new mail
-arrives and people tag, answer, move and delete in between. When it is done the mailbox is compared with the
-journal. `--lost-answers`: instead of dying, the process is told that a write failed which took effect.
-`--daemons 2`: two processes start at once on one state directory.
+Each run has a place of its own: a mailbox with customers' mail, machine mail, second deliveries and answers,
+or a helpdesk with tickets of customers, of machines, and of agents who were faster. The real pipeline with
+the real model works on it in a forked process that ends itself at a point in turn (before and after every
+commit of the journal and every step at the remote), is started again, ends again; new messages arrive and
+people tag, answer, move, close, merge and delete in between, at a helpdesk also at any request of the
+process. When it is done the place is compared with the journal. `--daemons 2`: two processes start at once
+on one state directory.
+
+`--lost-answers`: instead of dying, the process is told that a write failed which took effect. At a helpdesk
+the answer is lost on its way, and the looks that the connector takes for it are counted.
 
 Prints what happened at each point, and a summary; exit code 1 on any violation. What such a run left is kept
 in the temporary directory as crash-run-NUMBER.
@@ -35,7 +40,8 @@ from bench.crash_life import Lives, Place, World, fates_for
 from bench.crash_mailboxes import ImapBox, Mailbox, Maildir
 from bench.crash_points import HELPDESKS
 from bench.crash_run import Run
-from bench.helpdesks import Freshdesk, Helpdesk, Zendesk
+from bench.helpdesk_doubles import Freshdesk, Zendesk
+from bench.helpdesks import Helpdesk
 from bench.rt_desk import real_desks
 from tests.servers.mailserver import served
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,11 @@ def settings(rt: RequestTracker, queue: str, root: Path) -> Path:
 def run_once(config: Path) -> tuple[int, dict[str, Any]]:
     """The real program, one round: its exit code and the ledger."""
     command = [PROGRAM, "run", "--once", "--json", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    with config.with_name("rounds.log").open("a", encoding="utf-8") as said:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, timeout=600, check=False
+        )
+        print(f"exit code {done.returncode}", file=said)
     lines = done.stdout.splitlines()
     return done.returncode, json.loads(lines[-1])["ledger"].get("desk", {}) if lines else {}
 
@@ -129,6 +134,10 @@ def main() -> int:
         rt = RequestTracker(Path(home))
         try:
             wrong = campaign(rt, Path(root), count)
+            if wrong:
+                kept = Path(tempfile.mkdtemp(prefix="request-tracker-"))
+                shutil.copytree(root, kept, dirs_exist_ok=True)
+                wrong.append(f"the daemon's logs and journal are kept in {kept}")
         finally:
             rt.stop()
     print(f"{count} tickets, {time.monotonic() - began:.0f} s, wrong: {wrong or 'nothing'}")

@@ -13,8 +13,9 @@ from bench.crash import campaign
 from bench.crash_helpdesks import DeskRun
 from bench.crash_life import World
 from bench.crash_points import Fate, points
+from bench.helpdesk_doubles import Freshdesk, Zendesk
 from bench.helpdesk_people import ACTS
-from bench.helpdesks import Freshdesk, Helpdesk, Zendesk
+from bench.helpdesks import Helpdesk
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 """The forked child starts its threads anew and ends without returning to pytest."""
