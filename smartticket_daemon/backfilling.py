@@ -109,6 +109,12 @@ class Walk:
         """Whether this run has met all that it is to meet."""
         return self.finished or self.new == self.limit
 
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when the source must be asked nothing: it said so to an earlier process, or to this one."""
+        until = self.source.journal.health(self.source.name).not_before
+        return until if must_wait(until, self.source.clock()) else None
+
     def estimate(self) -> Estimate:
         """What is left; asks the source."""
         extent = self._past.extent(self.since)
@@ -190,6 +196,8 @@ class Walk:
 
     def rehearse(self, watcher: Watcher) -> int:
         """Only take in, for a journal that nobody will miss; returns the exit code."""
+        if until := self.held_until:
+            watcher.wait(until, LIMIT)
         while not (self.over or self.source.stopping()):
             try:
                 self.step(self.source)
@@ -201,8 +209,8 @@ class Walk:
     def _wait(self) -> tuple[datetime, str] | None:
         """Until when there is nothing to do, and why."""
         now, health = self.source.clock(), self.source.journal.health(self.source.name)
-        if health.not_before is not None and must_wait(health.not_before, now):
-            return health.not_before, health.error or LIMIT
+        if until := self.held_until:
+            return until, health.error or LIMIT
         if health.failing_since is not None:
             return now + self.source.backoff.delay(health.failures), health.error
         return (now + TICK, LATER) if self.over else None

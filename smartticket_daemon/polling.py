@@ -63,7 +63,7 @@ def poll(source: Source, take_in: Step = ingest, send: Step = deliver) -> int:
         return WAITS
     try:
         if not source.verified.is_set():
-            _verify(source)
+            verify(source)
         skipped = health.not_before is not None and source.look.within(NEWS, now)
         until = _work(source, _nothing if skipped else take_in, send)
     except (JournalError, ModelError):
@@ -103,8 +103,11 @@ def _deliver(source: Source, send: Step) -> datetime | None:
     return None
 
 
-def _verify(source: Source) -> None:
-    """Before a source's first round in this process: is all that it and the settings of today need there?"""
+def verify(source: Source) -> None:
+    """Before a source's first round in this process: is all that it and the settings of today need there?
+
+    Raises what the first finding means that stands in the way.
+    """
     if bad := next((f for f in source.connector.check(source.routes).findings if not f.ok), None):
         text = f"{bad.text} - {bad.mend}" if bad.mend else bad.text
         raise _KINDS.get(bad.exit_code, ConfigurationError)(text)

@@ -39,6 +39,7 @@ def backfill(
     from smartticket_daemon.backfilling import Walk, first_poll
     from smartticket_daemon.cli.backfill_view import View
     from smartticket_daemon.cli.dry_run import scratch_journal
+    from smartticket_daemon.polling import verify
     from smartticket_daemon.service import Stop
 
     logs.configure(quiet=dry_run or sys.stderr.isatty())
@@ -56,6 +57,8 @@ def backfill(
             walk = Walk(own, aware(since), limit)
             if again:
                 walk.restart()
+            if not (dry_run or walk.held_until):
+                verify(own)  # before the question, and because some limits are told to those who write only
             view.announce(walk)
             if asks and not walk.finished:
                 typer.confirm("Go on?", err=True, abort=True)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from smartticket_daemon.backfilling import TICK, Walk
+from smartticket_daemon.backfilling import TICK, Estimate, Walk
 from smartticket_daemon.cli.common import print_json, say
 from smartticket_daemon.cli.dry_run import print_proposals, proposal
 from smartticket_daemon.domain import Mode
@@ -60,17 +60,21 @@ class View:
             rest = f"; {waiting:,} wait to be delivered" if waiting else ""
             say(f"all was met by {done:%Y-%m-%d %H:%M} UTC{rest}; --again begins at the newest again")
             return
-        estimate = walk.estimate()
+        say(f"Backfill of {walk.source.name} ({walk.source.connector.kind}), newest first{_since(walk)}")
+        if until := walk.held_until:
+            say(f"  no estimate: the account asked us to wait until {until.astimezone():%H:%M:%S}")
+        else:
+            self._tell(walk, walk.estimate())
+        say(f"  {_WRITES[None if self._dry_run else walk.source.judge.policy.mode]}")
+
+    def _tell(self, walk: Walk, estimate: Estimate) -> None:
         self._bar.update(self._task, total=estimate.tickets)
         if self._as_json:
             since = walk.since.isoformat() if walk.since else None
             told = {"source": walk.source.name, "since": since, "before": walk.reached.tickets}
             print_json({"estimate": {**told, **asdict(estimate)}})
-        writes = _WRITES[None if self._dry_run else walk.source.judge.policy.mode]
-        say(f"Backfill of {walk.source.name} ({walk.source.connector.kind}), newest first{_since(walk)}")
         tickets, calls = _number(estimate.tickets, "tickets"), _number(estimate.calls, "calls", ", ")
         say(f"  {tickets}{_earlier(walk)}{calls}, {_duration(estimate.minutes)}")
-        say(f"  {writes}")
 
     def verdict(self, _source: str, verdict: Verdict) -> None:
         """One proposal of a dry run."""
@@ -81,7 +85,7 @@ class View:
         self._show(walk.source)
         counts = _counts(walk.source) - self._before
         told = ", ".join(f"{word} {counts[word]:,}" for word in ("applied", "abstained") if counts[word])
-        self._bar.update(self._task, completed=walk.met, description=told or "reading")
+        self._bar.update(self._task, completed=walk.met - counts["pending"], description=told or "reading")
         self._waiting = ""
 
     def _show(self, source: Source) -> None:
@@ -163,4 +167,4 @@ def _number(number: int | None, what: str, before: str = "") -> str:
 def _duration(minutes: int | None) -> str:
     if minutes is None:
         return "as fast as the source answers"
-    return f"about {minutes:,} minutes at the account's budget"
+    return f"about {minutes:,} min at the account's budget"

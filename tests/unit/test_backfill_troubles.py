@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from smartticket_daemon.backfilling import LATER, LIMIT, Walk
+from smartticket_daemon.domain import Mode
 from smartticket_daemon.errors import RateLimited, TransientError, Unreachable
 from smartticket_daemon.polling import DONE, WAITS
-from tests.desk import START, Desk
+from smartticket_daemon.ports import Health
+from tests.desk import CATEGORIES, START, UNSURE, Desk
 from tests.unit.test_pipeline_restart import Dies, Mortal
 from tests.unit.walks import Impatient, Patient, backlog, run
 
@@ -87,6 +91,18 @@ def test_a_wait_outlives_the_process(late: Desk) -> None:
     assert [late.notes(name) for name in names] == [1] * 2
 
 
+def test_nothing_is_asked_while_the_account_wants_to_be_left_alone(late: Desk) -> None:
+    backlog(late, 2)
+    until = START + timedelta(seconds=90)
+    late.journal.set_health("support", Health(not_before=until))
+    walk, watcher = Walk(late.source()), Patient(late)
+    assert walk.held_until == until
+    assert walk.rehearse(watcher) == DONE
+    assert watcher.waits == [(until, LIMIT)]
+    assert walk.held_until is None
+    assert set(late.remote.calls) == {"past"}
+
+
 def test_one_message_in_trouble_is_tried_again_and_holds_nobody_up(late: Desk) -> None:
     names = backlog(late, 5)
     late.remote.fail("tags", TransientError("locked"), times=2)
@@ -117,3 +133,51 @@ def test_a_cursor_that_means_nothing_any_more_begins_anew(late: Desk) -> None:
     assert run(late) == DONE
     assert late.ledger() == {"seen": 7, "applied": 7}
     assert [late.notes(name) for name in names] == [1] * 7
+
+
+class Frail:
+    """Passes everything on, and dies at the n-th call of any method, before or after it took effect."""
+
+    def __init__(self, inner: Any, calls: int, after: bool) -> None:
+        self._inner, self._left, self._after = inner, calls, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+
+        def frail(*args: Any, **kwargs: Any) -> Any:
+            self._left -= 1
+            if self._left == 0 and not self._after:
+                raise Dies
+            result = method(*args, **kwargs)
+            if self._left == 0:
+                raise Dies
+            return result
+
+        return frail
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("mode", [Mode.SUGGEST, Mode.TAG])
+def test_many_deaths_while_people_are_at_work(late: Desk, seed: int, mode: Mode) -> None:
+    dice = random.Random(seed)
+    names = [name for subject in CATEGORIES for name in backlog(late, 4, subject)]
+    closed = set()
+    for _ in range(200):
+        try:
+            journal = Frail(late.journal, dice.randint(1, 40), dice.random() < 0.5)
+            code = Walk(replace(late.source(mode), journal=journal)).run(Patient(late))  # type: ignore[arg-type]
+        except Dies:
+            late.clock.forward(minutes=10)
+            name = dice.choice(names)
+            closed |= {name} if not late.tags(name) and name not in closed else set()
+            if name in closed:
+                late.remote.agent_closes(name)
+            continue
+        break
+    assert code == DONE
+    ledger = late.ledger()
+    assert ledger["seen"] == ledger["applied"] + ledger.get("abstained", 0) + ledger.get("skipped", 0) == 12
+    for name in names:
+        touched = name not in closed
+        assert len(late.tags(name)) == touched
+        assert late.notes(name) == (touched and mode is Mode.SUGGEST and UNSURE not in late.tags(name))
