@@ -1,6 +1,7 @@
 """A simulated hour at a vendor's limit, with trouble: how much of what he allows becomes triaged tickets.
 
     python bench/helpdesk_hour.py --service zendesk|freshdesk [--minutes 60] [--faults 0.10] [--seed 1]
+                                  [--budget 1] [--latency 0.05]
 
 The real pipeline and journal work through a backlog that never ends, over real HTTP to a stateful double, on
 a virtual clock on which a request takes 50 ms; beside it a naive client (read, tags, comment, field: a call
@@ -92,10 +93,16 @@ class World:
 
     @classmethod
     def make(
-        cls, service: str, minutes: float, faults: float, seed: int, updates: int | None = None
+        cls,
+        service: str,
+        minutes: float,
+        faults: float,
+        seed: int,
+        latency: float = LATENCY,
+        updates: int | None = None,
     ) -> World:
         hour = Hour()
-        trouble = Trouble(hour, faults, seed, LATENCY)
+        trouble = Trouble(hour, faults, seed, latency)
         return cls(SHOPS[service](hour, trouble, updates), minutes, [], hour.at)
 
     @property
@@ -246,10 +253,13 @@ def main() -> int:
     parser.add_argument("--faults", type=float, default=0.10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget", type=float, default=1.0)
+    parser.add_argument("--latency", type=float, default=LATENCY, help="virtual seconds that a request takes")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     began = time.monotonic()
-    make = partial(World.make, options.service, options.minutes, options.faults, options.seed)
+    make = partial(
+        World.make, options.service, options.minutes, options.faults, options.seed, options.latency
+    )
     with tempfile.TemporaryDirectory() as folder:
         with (mine := make()).shop.double:
             figures = ours(mine, Path(folder), options.budget)

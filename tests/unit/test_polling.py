@@ -130,6 +130,50 @@ def test_of_two_waits_the_shorter_one_counts(desk: Desk) -> None:
     assert desk.journal.health("support").not_before == desk.clock() + timedelta(seconds=10)
 
 
+def test_rounds_that_follow_short_waits_ask_for_news_now_and_then(desk: Desk) -> None:
+    source = desk.source()
+    for text in ("Twice.", "Thrice."):
+        desk.remote.deliver("billing", text)
+        desk.remote.fail("tags", RateLimited("slow down", retry_after=5))
+        assert poll(source) == WAITS
+        assert desk.ledger() == {"seen": 1, "pending": 1}
+        desk.clock.forward(seconds=6)
+    assert poll(source) == DONE
+    assert desk.ledger() == {"seen": 1, "applied": 1}
+    desk.clock.forward(seconds=1)
+    assert poll(source) == DONE
+    assert desk.ledger() == {"seen": 2, "applied": 2}
+
+
+def test_a_wait_that_never_ends_keeps_no_news_away(desk: Desk) -> None:
+    source = desk.source()
+    desk.remote.deliver("billing", "Twice.")
+    desk.remote.fail("tags", RateLimited("slow down", retry_after=5), times=9)
+    poll(source)
+    desk.remote.deliver("billing", "Thrice.")
+    for _ in range(4):
+        desk.clock.forward(seconds=6)
+        assert poll(source) == WAITS
+    assert desk.ledger() == {"seen": 2, "pending": 2}
+
+
+def test_a_check_that_is_told_to_wait_was_answered(desk: Desk) -> None:
+    class Busy(InMemoryConnector):
+        said = Diagnosis(())
+
+        def check(self, routes: Any = ()) -> Diagnosis:
+            return self.said
+
+    connector = Busy("support", desk.settings)
+    tickets = [desk.remote.deliver("billing", text) for text in ("Twice.", "Thrice.")]
+    desk.remote.fail("tags", Unreachable("no answer"))
+    source = desk.source(connector=connector)
+    source.verified.set()
+    connector.said = Diagnosis((Finding(False, "slow down", "wait", RateLimited.exit_code),))
+    assert poll(source) == WAITS
+    assert [desk.notes(ticket) for ticket in tickets] == [0, 1]
+
+
 def test_work_that_found_no_room_was_not_begun(desk: Desk) -> None:
     desk.remote.deliver("billing", "Twice.")
     assert poll(desk.source()) == DONE
