@@ -137,6 +137,10 @@ def test_behind_the_last_page_tickets_are_read_by_number(town: Town) -> None:
     assert (found[names[10]].status, found[names[12]].status) == (Status.DELETED, Status.SPAM)
     pages = {int(request.query["page"]) for request in town.lists()}
     assert 200 < min(pages) <= max(pages) <= 300
+    since = town.account.ticket(names[19]).created
+    town.double.forbidden = set()
+    singly = Place(before=3300, number=40, single=True).cursor()
+    assert list(past(connector, singly, since)) == names[38:18:-1]
     town.double.forbidden = {r"/api/v2/tickets/\d+", "/api/v2/agents/me"}
     with pytest.raises(AccessDenied):
         past(connector, Place(before=3300, number=9, single=True).cursor())

@@ -8,7 +8,13 @@ import pytest
 
 from smartticket_connectors.zendesk import ZendeskConnector
 from smartticket_daemon.domain import MessageRef, Receipt, Triage
-from smartticket_daemon.errors import ConfigurationError, Overtaken, RejectedError, TransientError
+from smartticket_daemon.errors import (
+    ConfigurationError,
+    Overtaken,
+    RateLimited,
+    RejectedError,
+    TransientError,
+)
 from smartticket_daemon.testing.bulk import tag_all
 from smartticket_daemon.testing.steps import TAG
 from tests.doubles.server import Fault, Reply
@@ -196,6 +202,49 @@ def test_answers_of_agents_are_looked_up_where_zendesk_does_not_count_them(accou
     outcomes = tag_all(connector, refs, PLAN)
     assert outcomes[refs[0].key].reason == "answered"
     assert outcomes[refs[1].key].tags == PLAN.tags
+
+
+def test_a_ticket_that_makes_no_sense_is_rejected_alone(account: Account) -> None:
+    connector, refs = arrived(account, 2)
+    account.double.tickets[int(refs[0].ticket)].status = "of another time"
+    outcomes = tag_all(connector, refs, PLAN)
+    assert isinstance(outcomes[refs[0].key], RejectedError)
+    assert isinstance(outcomes[refs[1].key], Receipt)
+
+
+@pytest.mark.parametrize("path", ["job_statuses", "show_many"])
+def test_trouble_while_we_look_leaves_the_job_to_itself(account: Account, path: str) -> None:
+    connector, refs = arrived(account, 2)
+    account.double.job_trouble.takes = 1
+
+    def meddle(request: Any) -> None:
+        if "job_statuses" in request.path:
+            account.double.troubles.order(Fault(Reply(429, b"", {"Retry-After": "7"})), "GET", path)
+            account.double.meddle = None
+
+    account.double.meddle = meddle
+    outcomes = tag_all(connector, refs, PLAN)
+    if path == "show_many":
+        assert {(type(o), o.retry_after) for o in outcomes.values()} == {(TransientError, 7)}
+    account.double.hour.forward(60)
+    again = account.connect()
+    for ref in refs:
+        done = again.applied(ref, ref.key)
+        assert done is not None
+        assert not PLAN.minus(done)
+
+
+def test_jobs_are_begun_only_with_room_for_all_of_them(account: Account) -> None:
+    connector, refs = arrived(account, 3)
+    account.double.limits["account"].total = 14
+    plans = [Triage((f"kind{n}__1",)) for n in range(3)]
+    assert connector.check().ok  # the limit is heard of
+    with pytest.raises(RateLimited) as caught:
+        tag_all(connector, refs, *plans)
+    assert job_calls(account) == 0
+    account.double.hour.forward(caught.value.retry_after or 0)
+    assert {type(outcome) for outcome in tag_all(connector, refs, *plans).values()} == {Receipt}
+    assert (job_calls(account), account.double.calls["429"]) == (3, 0)
 
 
 def test_a_reference_of_another_service_is_rejected_alone(account: Account) -> None:

@@ -35,14 +35,15 @@ log = structlog.get_logger(__name__)
 
 Work = tuple[MessageRef, Triage, Key]
 Outcome = tuple[Key, Receipt | SmartTicketError]
-Found = Mapping[int, tuple[Ticket, Users]]
+Found = Mapping[int, tuple[Ticket, Users] | None]
+"""Tickets by number; None for one that makes no sense."""
 
 LOOKS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds after its beginning at which a job is looked at. One that takes longer is left to itself, and its
 tickets are left for later."""
 
-_ROOM = 8
-"""Requests that a hundred tickets take at the least and a little more."""
+_ROOM = 3
+"""Requests that a job takes: to begin it, and two looks. Another one looks at the tickets at the end."""
 
 _FOR_GOOD = re.compile(r"denied|forbidden|invalid|permission", re.IGNORECASE)
 """Errors of a single ticket in a job that no second try mends."""
@@ -84,7 +85,6 @@ class Bulk:
         waiting = iter(work)
         while some := list(islice(waiting, PAGE)):
             self._writer.refuse_when_stopped()
-            self._desk.session.room(_ROOM)
             yield from self._some(some)
 
     def _some(self, some: list[Work]) -> Iterator[Outcome]:
@@ -100,7 +100,9 @@ class Bulk:
                 plans.append(plan)
             else:
                 yield key, Receipt()
-        jobs = [self._begin(alike) for alike in _alike(plans)]
+        groups = _alike(plans)
+        self._desk.session.room(_ROOM * len(groups) + 1)
+        jobs = [self._begin(alike) for alike in groups]
         for job in jobs:
             self._follow(job)
         yield from self._outcomes(jobs)
@@ -108,21 +110,27 @@ class Bulk:
     def _look(self, numbers: Sequence[int]) -> Found:
         page = self._desk.looked_at(numbers) if numbers else {}
         users = users_of(objects(page.get("users")))
-        found: dict[int, tuple[Ticket, Users]] = {}
+        found: dict[int, tuple[Ticket, Users] | None] = {}
         for raw in with_metrics(page):
+            number = whole(raw.get("id")) or 0
             try:
-                ticket = Ticket.parse(raw)
+                found[number] = Ticket.parse(raw), users
             except MalformedError:
-                continue
-            found[ticket.id] = ticket, users
+                found[number] = None
         return found
+
+    def _ticket(self, number: int, found: Found) -> tuple[Ticket, Users]:
+        if number not in found:
+            raise Overtaken("deleted")
+        seen = found[number]
+        if seen is None:
+            raise RejectedError(f"{self._name}: ticket {number} cannot be read")
+        return seen
 
     def _plan(self, ref: MessageRef, triage: Triage, key: Key, found: Found) -> _Plan:
         """Refuses what a person has decided, answered or ended meanwhile, as a single write does."""
         number = number_of(ref)
-        if number not in found:
-            raise Overtaken("deleted")
-        ticket, users = found[number]
+        ticket, users = self._ticket(number, found)
         if ticket.status is not Status.OPEN:
             raise Overtaken(ticket.status.value)
         if self._reader.was_answered(ticket, users):
@@ -180,9 +188,7 @@ class Bulk:
 
     def _outcome(self, plan: _Plan, job: _Job, found: Found) -> Receipt:
         """What stands at the ticket counts; what the job says of it, only where nothing does."""
-        if plan.number not in found:
-            raise Overtaken("deleted")
-        ticket, _ = found[plan.number]
+        ticket, _ = self._ticket(plan.number, found)
         kept = tuple(tag for tag in plan.tags if tag not in _missing(plan.tags, ticket))
         receipt = Receipt(tags=kept)
         if kept and plan.triage.contradicted_by(ticket.tags):
