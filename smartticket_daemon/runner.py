@@ -38,7 +38,8 @@ def run_once(sources: Sequence[Source], work: Callable[[Source], int] = poll) ->
         return 0
     try:
         with ThreadPoolExecutor(max_workers=len(sources), thread_name_prefix="source") as pool:
-            return gravest(list(pool.map(work, sources)))
+            rounds = [pool.submit(work, source) for source in sources]
+        return gravest([each.result() for each in rounds])
     finally:
         for source in sources:
             source.connector.close()
