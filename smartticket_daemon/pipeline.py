@@ -20,16 +20,11 @@ import structlog
 
 from smartticket_daemon.backoff import Backoff, Look, asked_wait
 from smartticket_daemon.domain import (
-    Action,
     Batch,
-    Decision,
     Key,
-    Message,
     Receipt,
-    State,
-    Triage,
-    Unreadable,
 )
+from smartticket_daemon.entries import duplicate, entry_of, unreadable
 from smartticket_daemon.errors import (
     ConfigurationError,
     CursorExpired,
@@ -115,9 +110,9 @@ def take_in(source: Source, batch: Batch, store: Store) -> int:
     """Recognise, judge and record one batch in one commit; returns how many messages were new."""
     now = source.clock()
     seen = recognise(source.name, batch, source.connector, source.journal)
-    verdicts = [*source.judge(seen.fresh, seen.threads, now), *map(_duplicate, seen.duplicates)]
-    entries = [entry_of(source, verdict) for verdict in verdicts]
-    entries += [_unreadable(bad, now) for bad in seen.unreadable]
+    verdicts = [*source.judge(seen.fresh, seen.threads, now), *map(duplicate, seen.duplicates)]
+    entries = [entry_of(verdict, source.connector, source.judge.policy) for verdict in verdicts]
+    entries += [unreadable(bad, now) for bad in seen.unreadable]
     fresh = store(entries, batch, seen.moved, now)
     if source.watch:
         for verdict in verdicts:
@@ -125,36 +120,6 @@ def take_in(source: Source, batch: Batch, store: Store) -> int:
     if fresh:
         log.info("batch_recorded", source=source.name, messages=len(batch.messages), new=fresh)
     return fresh
-
-
-def entry_of(source: Source, verdict: Verdict) -> Entry:
-    """The verdict as the journal takes it in."""
-    message, decision = verdict.message, verdict.decision
-    entry = Entry(message.ref, decision, verdict.state, message.created, model=verdict.model)
-    if verdict.state is State.PENDING:
-        return replace(entry, triage=verdict.triage)
-    if decision.reason == "human_decided" and (receipt := _our_own(source, message)):
-        category = source.judge.policy.category_of(message.tags)
-        ours = Decision(Action.APPLY, "already_applied", category, language=decision.language)
-        return replace(entry, decision=ours, state=State.APPLIED, receipt=receipt)
-    return entry
-
-
-def _our_own(source: Source, message: Message) -> Receipt | None:
-    """A tag of ours on a message this journal does not know: an earlier journal's work, or a person's?"""
-    try:
-        receipt = source.connector.applied(message.ref, message.ref.key)
-    except (Overtaken, RejectedError):
-        return None
-    return receipt if receipt and receipt.note_id else None
-
-
-def _duplicate(message: Message) -> Verdict:
-    return Verdict(message, Decision(Action.SKIP, "duplicate"), State.SKIPPED, Triage())
-
-
-def _unreadable(bad: Unreadable, now: datetime) -> Entry:
-    return Entry(bad.ref, Decision(Action.SKIP, bad.reason), State.QUARANTINED, now)
 
 
 def deliver(source: Source, *, together: bool = False) -> int:

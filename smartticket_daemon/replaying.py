@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from smartticket_daemon.domain import Message
+from smartticket_daemon.entries import entry_of
 from smartticket_daemon.errors import SmartTicketError
 from smartticket_daemon.judge import Verdict
-from smartticket_daemon.pipeline import Source, entry_of
+from smartticket_daemon.pipeline import Source
 from smartticket_daemon.ports import Quarantined
 
 
@@ -23,7 +24,8 @@ def replay(source: Source, item: Quarantined) -> bool:
         if source.journal.replay(item.key, now):
             return True
         raise
-    return source.journal.replay(item.key, now, entry_of(source, _judged_again(source, item, message)))
+    entry = entry_of(_judged_again(source, item, message), source.connector, source.judge.policy)
+    return source.journal.replay(item.key, now, entry)
 
 
 def _judged_again(source: Source, item: Quarantined, message: Message) -> Verdict:

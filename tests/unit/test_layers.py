@@ -47,9 +47,10 @@ ARROWS = {
     "judge": ("domain", "errors", "ports", "filters", "policy", "replies"),
     "recognise": ("domain", "errors", "ports"),
     "receipts": CORE,
-    "pipeline": (*CORE, "backoff", "judge", "receipts", "recognise"),
+    "entries": (*CORE, "judge", "policy"),
+    "pipeline": (*CORE, "backoff", "entries", "judge", "receipts", "recognise"),
     "undoing": (*CORE, "pipeline"),
-    "replaying": (*CORE, "judge", "pipeline"),
+    "replaying": (*CORE, "entries", "judge", "pipeline"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),
     "backfilling": (*CORE, "backoff", "filters", "pipeline", "polling"),
