@@ -150,6 +150,17 @@ def test_our_note_is_found_behind_any_number_of_others(bench: Bench) -> None:
     assert standing(bench, ref.ticket)[2] == 1
 
 
+def test_a_ticket_deleted_while_its_thread_is_read_is_overtaken(bench: Bench) -> None:
+    connector, ref = bench.one()
+    for _ in range(12):
+        bench.account.agent_notes(ref.ticket)
+    bench.double.before = lambda request: (
+        bench.account.delete(ref.ticket) if request.path.endswith("/conversations") else None
+    )
+    with pytest.raises(Overtaken, match="deleted"):
+        connector.apply(ref, PLAN, ref.key)
+
+
 def test_a_tag_that_is_cut_short_stops_the_source(bench: Bench) -> None:
     connector, ref = bench.one()
     bench.double.longest_tag = 12

@@ -16,7 +16,7 @@ from smartticket_daemon.errors import (
     TransientError,
 )
 from smartticket_daemon.testing.steps import NOTE, TAG
-from tests.doubles.server import Fault, Reply
+from tests.doubles.server import Fault, Reply, Request
 from tests.doubles.zendesk_account import Account, first, group_id
 from tests.doubles.zendesk_state import ADMIN, AGENT
 
@@ -62,6 +62,19 @@ def test_a_ticket_closed_in_the_last_moment_is_overtaken(account: Account) -> No
 
     account.double.meddle = close
     with pytest.raises(Overtaken, match="closed"):
+        connector.apply(ref, Triage((TAG,)), ref.key)
+
+
+@pytest.mark.parametrize("path", ["/audits", ""])
+def test_a_ticket_deleted_while_we_look_at_it_is_overtaken(account: Account, path: str) -> None:
+    connector, ref = first(account)
+
+    def delete(request: Request) -> None:
+        if request.path.endswith(f"/tickets/{ref.ticket}{path}"):
+            account.double.tickets[int(ref.ticket)].status = "deleted"
+
+    account.double.meddle = delete
+    with pytest.raises(Overtaken, match="deleted"):
         connector.apply(ref, Triage((TAG,)), ref.key)
 
 

@@ -51,9 +51,15 @@ class Looker:
         said = ticket.get("conversations")
         said = said if isinstance(said, list) else []
         if len(said) >= EMBEDDED:
-            said = list(self._api.conversations(number))
+            said = self._said(number)
             ticket = self._ticket(number)  # its tags are to be as fresh as they can be
         return self._look(number, ticket, tuple(said), ours(said, me, key))
+
+    def _said(self, number: int) -> list[Any]:
+        try:
+            return list(self._api.conversations(number))
+        except NotFound:
+            raise Overtaken("deleted") from None
 
     def again(self, number: int) -> Look:
         """The ticket alone, read afresh."""

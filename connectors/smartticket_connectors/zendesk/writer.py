@@ -54,7 +54,7 @@ class Writer:
 
         def plan(ticket: Ticket, users: Users) -> Change | None:
             nonlocal done
-            history = read_history(self._desk.audits(ticket.id), key)
+            history = self._history(ticket.id, key)
             self._refuse_overtaken(ticket, users, history, triage)
             done = self._receipt(ticket.id, self._deeds(history))
             return self._plan(ticket, triage.minus(done), key)
@@ -90,12 +90,14 @@ class Writer:
         """What the ticket's audits say that we did under this key."""
         self.refuse_when_stopped()
         number = number_of(ref)
+        deeds = self._deeds(self._history(number, key))
+        return self._receipt(number, deeds) if deeds else None
+
+    def _history(self, number: int, key: Key) -> History:
         try:
-            history = read_history(self._desk.audits(number), key)
+            return read_history(self._desk.audits(number), key)
         except NotFound:
             raise Overtaken("deleted") from None
-        deeds = self._deeds(history)
-        return self._receipt(number, deeds) if deeds else None
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Our tags off, the group back where it still is the one we set. The note stays: it is history."""
