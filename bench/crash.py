@@ -1,7 +1,7 @@
 """kill -9 at named points and at random times: nothing lost, nothing twice, no person overruled.
 
     python bench/crash.py --runs 1000 --seed 1 [--connector folder|imap|zendesk|freshdesk|request_tracker]
-                          [--lost-answers] [--daemons 2]
+                          [--lost-answers] [--daemons 2] [--first 0]
 
 Each run has a place of its own: a mailbox with customers' mail, machine mail, second deliveries and answers,
 or a helpdesk with tickets of customers, of machines, and of agents who were faster. The real pipeline with
@@ -70,12 +70,19 @@ def places(kind: str) -> Iterator[Opener]:
 
 
 def campaign(
-    runs: int, seed: int, world: World, open_place: Opener, *, answers: bool = False, daemons: int = 1
+    runs: int,
+    seed: int,
+    world: World,
+    open_place: Opener,
+    *,
+    answers: bool = False,
+    daemons: int = 1,
+    first: int = 0,
 ) -> tuple[Counter[str], list[str]]:
     """Counts by point, and every violation with its run."""
     passed: Counter[str] = Counter()
     wrong: list[str] = []
-    for number in range(runs):
+    for number in range(first, first + runs):
         rng = random.Random(f"{seed}/{number}")
         with tempfile.TemporaryDirectory(prefix="crash-", dir=MEMORY) as name:
             place = open_place(Path(name))
@@ -103,12 +110,13 @@ def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first run")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connector", choices=("folder", "imap", *HELPDESKS), default="folder")
     parser.add_argument("--lost-answers", action="store_true")
     parser.add_argument("--daemons", type=int, default=1)
     options = parser.parse_args()
-    began = time.monotonic()
+    began, first = time.monotonic(), options.first
     with places(options.connector) as open_place:
         passed, wrong = campaign(
             options.runs,
@@ -117,6 +125,7 @@ def main() -> int:
             open_place,
             answers=options.lost_answers,
             daemons=options.daemons,
+            first=first,
         )
     for point, count in sorted(passed.items()):
         print(f"{count:6} {point}")
@@ -125,7 +134,7 @@ def main() -> int:
     took = time.monotonic() - began
     ends = Counter({point: count for point, count in passed.items() if not point.startswith("(")})
     print(
-        f"{options.runs} runs, seed {options.seed}, {options.connector}: {ends.total()} ends at "
+        f"{options.runs} runs from {first}, seed {options.seed}, {options.connector}: {ends.total()} ends at "
         f"{len(ends)} points, {len(wrong)} violations, {took:.0f} s"
     )
     return 1 if wrong else 0

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.helpdesks import THEIRS, Helpdesk, Shown
+from bench.helpdesks import MERGED, THEIRS, Helpdesk, Shown
 from smartticket_daemon.domain import State
 from smartticket_daemon.ports import Record
 
@@ -87,7 +87,9 @@ class People:
     def _merge(self, name: str, wish: Wish, before: Shown, ours: set[str]) -> None:  # noqa: ARG002
         others = [other for other, known in self.wishes.items() if other != name and known.free]
         if others:
-            self.desk.merge(name, self.rng.choice(others))
+            self.desk.merge(name, into := self.rng.choice(others))
+            if self.desk.inherits and self.wishes[into].decided is None:
+                self.wishes[into].decided = wish.decided
         else:
             wish.acts[-1] = "close"
             self.desk.close(name)
@@ -114,6 +116,8 @@ class People:
 def judge(desk: Helpdesk, name: str, wish: Wish, shown: Shown, records: Sequence[Record]) -> Iterator[str]:
     """Everything in which one ticket, and the journal's records of it, are not as they must be."""
     yield from _lost_or_twice(desk, wish, shown, records)
+    if shown.status == MERGED:
+        return
     yield from overruled(wish, shown)
     out_of_sight = not shown.exists and [r.state for r in records] == [State.SKIPPED]
     if len(records) == 1 and not out_of_sight:

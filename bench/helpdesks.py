@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 from bench.crash_life import Place
 from tests.doubles.server import Fault, Reply, Request, Server
 
+MERGED = "merged"
+"""The status of a ticket that now shows another: nothing but our note is its own any more."""
 MACHINE = "no-reply@shop.example"
 THEIRS = "category__refund_cancellation"
 """What agents decide on."""
@@ -96,6 +98,8 @@ class Helpdesk(Place):
     routes: ClassVar[dict[str, str]] = {"billing": "Billing", "order_delivery": "Billing"}
     elsewhere: str
     atomic = False
+    inherits = False
+    """Whether a ticket takes over the history of one that is merged into it, decisions of people included."""
     guards = True
     """Whether the service refuses a change of what has changed since it was read."""
     hides: ClassVar[tuple[str, ...]] = ("merge", "delete")

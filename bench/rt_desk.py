@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.helpdesks import MACHINE, THEIRS, Helpdesk, Shown, Watched
-from tests.servers.rt import US, RequestTracker, first_mail
+from bench.helpdesks import MACHINE, MERGED, THEIRS, Helpdesk, Shown, Watched
+from smartticket_connectors.request_tracker.content import FIRST
+from smartticket_daemon.domain import MessageRef
+from tests.servers.rt import US, RequestTracker, first_mail, history
 from tests.servers.rt_between import Between
 
 
@@ -21,6 +23,7 @@ class TrackerDesk(Helpdesk):
 
     kind = "request_tracker"
     elsewhere = "Complaints"
+    inherits = True
     normal_looks = 4
     """The ticket and its history, before and after the change."""
     hides: ClassVar[tuple[str, ...]] = ("merge", "delete", "route")
@@ -54,10 +57,17 @@ class TrackerDesk(Helpdesk):
     def shown(self, name: str) -> Shown:
         row = self.rt.ask("GET", f"/ticket/{name}?fields%5BQueue%5D=Name")
         tags = frozenset(value for field in row["CustomFields"] for value in field["values"])
-        page = self.rt.ask("GET", f"/ticket/{name}/history?fields=Type,Creator&per_page=100")
-        notes = (str(s["id"]) for s in page["items"] if (s["Type"], s["Creator"]["id"]) == ("Comment", US))
+        notes = tuple(str(step["id"]) for step in history(self.rt, name) if self._is_note(name, step))
+        if str(row["id"]) != name:
+            return Shown(False, MERGED, frozenset(), None, notes)
         group = None if row["Queue"]["Name"] == self.queue else str(row["Queue"]["Name"])
-        return Shown(row["Status"] != "deleted", row["Status"], tags, group, tuple(notes))
+        return Shown(row["Status"] != "deleted", row["Status"], tags, group, notes)
+
+    def _is_note(self, name: str, step: dict[str, Any]) -> bool:
+        """A ticket that was merged shows the comments of the other one too; each has its ticket's key."""
+        key = MessageRef("box", name, FIRST).key
+        ours = step["Type"] == "Comment" and step["Creator"]["id"] == US
+        return ours and key in str(step["Data"]).split()
 
     def public(self) -> int:
         """Mails that anything of ours has caused, and requests that went wrong on the way."""
