@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 
 from smartticket_config.settings import Configuration, Settings
 from smartticket_daemon.backoff import Backoff
-from smartticket_daemon.errors import ConfigurationError
+from smartticket_daemon.errors import ConfigurationError, ModelError
 from smartticket_daemon.filters import FilterRules, normal_address
 from smartticket_daemon.judge import Judge, Verdict
+from smartticket_daemon.models import ModelInUse, Shelf
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import CategoryPolicy, Policy
 from smartticket_daemon.ports import Journal
@@ -33,11 +36,53 @@ class Parts:
     journal: Journal
     stopping: Callable[[], bool] = lambda: False
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    in_use: Callable[[], Model] | None = None
+    """The model for the next batch, where it may change while the process runs."""
 
 
 def load_model(settings: Settings) -> Model:
-    """The artifact that the settings name, else the shipped default. Raises ModelError."""
-    return load(settings.model.path, digest=settings.model.digest)
+    """The artifact that the settings name, else the promoted one, else the shipped default.
+
+    Raises ModelError.
+    """
+    return load(model_folder(settings), digest=settings.model.digest)
+
+
+def model_folder(settings: Settings) -> Path | None:
+    """Where the model of this moment really lies; None: the shipped default."""
+    if named := named_folder(settings):
+        return named.resolve()
+    current = Shelf(settings.daemon.state_dir).current
+    return current.resolve() if os.path.lexists(current) else None
+
+
+def named_folder(settings: Settings) -> Path | None:
+    """The folder that the settings name; None where promoted models judge, named so or not."""
+    path, current = settings.model.path, Shelf(settings.daemon.state_dir).current
+    return None if path is None or path.absolute() == current.absolute() else path
+
+
+def load_decider(settings: Settings, digest: str) -> Model:
+    """The model of that digest: the present one, a promoted one, the shipped default. Raises ModelError."""
+    places = (model_folder(settings), Shelf(settings.daemon.state_dir).folder_of(digest), None)
+    for place in places:
+        with suppress(ModelError):
+            return load(place, digest)
+    raise ModelError(f"the model that decided it, {digest[:12]}, is not here any more")
+
+
+def watch_model(settings: Settings, replies: Replies, *, noted: bool) -> ModelInUse:
+    """The model of each moment, checked against settings and replies. Raises ConfigurationError.
+
+    `noted`: what becomes of it is written down in the state directory, where `status` reads it.
+    """
+
+    def read(folder: Path | None) -> Model:
+        model = load(folder, digest=settings.model.digest)
+        refuse_misfit(settings, model, replies)
+        return model
+
+    return ModelInUse(partial(model_folder, settings), read, settings.daemon.state_dir if noted else None)
 
 
 def load_replies(settings: Settings) -> Replies:
@@ -58,6 +103,8 @@ def check_fit(settings: Settings, model: Model, replies: Replies) -> list[str]:
         f"category {name} has no reply: write en/{name}.txt in the folder that [replies] dir names"
         for name in replies.missing(model.categories)
     ]
+    if settings.model.digest not in (None, model.digest):
+        found.append(f"[model] digest: names another model; take it out, or write {model.digest}")
     return found + _tag_clashes(settings, model)
 
 
@@ -99,14 +146,13 @@ def policy_for(settings: Settings, source: SourceSettings, model: Model) -> Poli
     return Policy(source.mode or settings.policy.mode, categories, settings.policy.unsure_tag)
 
 
-def filter_rules(source: SourceSettings, policy: Policy) -> Callable[[datetime], FilterRules]:
-    """The filters' rules at a given moment."""
+def filter_rules(source: SourceSettings) -> Callable[[datetime], FilterRules]:
+    """The filters' rules at a given moment; the judge adds the tags of its policy."""
     own = source.own_addresses
 
     def rules(now: datetime) -> FilterRules:
         return FilterRules(
             now=now,
-            category_tags=policy.category_tags,
             own_addresses=frozenset(map(normal_address, own)),
             triage_replies=source.on_reply == "triage",
             max_age=source.max_age if source.start == "now" else None,
@@ -119,18 +165,25 @@ def filter_rules(source: SourceSettings, policy: Policy) -> Callable[[datetime],
 def build_source(name: str, parts: Parts) -> Source:
     """One source, ready for the pipeline; no I/O yet."""
     settings, own = parts.configuration.settings, parts.configuration.sources[name]
-    policy = policy_for(settings, own, parts.model)
+    policy = lru_cache(1)(partial(policy_for, settings, own))
+
+    def renew(judge: Judge) -> Judge:
+        if parts.in_use is None or (model := parts.in_use()) is judge.classifier():
+            return judge
+        return replace(judge, classifier=lambda: model, policy=policy(model))
+
     daemon = settings.daemon
     return Source(
         name=name,
         connector=connector_class(own.kind)(name, own),
         journal=parts.journal,
-        judge=Judge(lambda: parts.model, policy, parts.replies, filter_rules(own, policy)),
+        judge=Judge(lambda: parts.model, policy(parts.model), parts.replies, filter_rules(own)),
         backoff=Backoff(daemon.retry_base, daemon.max_attempts),
         lease=daemon.lease,
-        routes=frozenset(c.route for c in policy.categories.values() if c.route),
+        routes=frozenset(c.route for c in settings.categories.values() if c.route),
         clock=parts.clock,
         stopping=parts.stopping,
+        renew=renew,
     )
 
 
@@ -145,17 +198,19 @@ def prepare(
     journal: Journal,
     stopping: Callable[[], bool] = lambda: False,
     watch: Callable[[str, Verdict], None] | None = None,
+    *,
+    noted: bool = False,
 ) -> list[Source]:
     """All sources of the settings, ready to run, the model and the replies checked against them.
 
     Raises ConfigurationError when there is no source or something does not fit, ModelError when the
-    model cannot be loaded. `watch` is told the source's name and each verdict.
+    model cannot be loaded. `watch` is told the source's name and each verdict. `noted`: see `watch_model`.
     """
     settings = configuration.settings
     need_sources(configuration)
-    model, replies = load_model(settings), load_replies(settings)
-    refuse_misfit(settings, model, replies)
-    parts = Parts(configuration, model, replies, journal, stopping)
+    replies = load_replies(settings)
+    in_use = watch_model(settings, replies, noted=noted)
+    parts = Parts(configuration, in_use(), replies, journal, stopping, in_use=in_use)
     sources = [build_source(name, parts) for name in configuration.sources]
     if watch:
         return [replace(source, watch=partial(watch, source.name)) for source in sources]

@@ -32,12 +32,12 @@ class FilterRules:
     knows, those of our own notes included.
     """
 
-    category_tags: frozenset[str]
     own_addresses: frozenset[str]
     triage_replies: bool
     max_age: timedelta | None
     start: datetime | None
     now: datetime
+    category_tags: frozenset[str] = frozenset()
     known_threads: frozenset[str] = frozenset()
 
 

@@ -50,7 +50,8 @@ class Judge:
         self, messages: Sequence[Message], threads: frozenset[str], now: datetime
     ) -> Iterable[Verdict]:
         """One verdict for each message, in order."""
-        rules = replace(self.rules(now), known_threads=threads)
+        tags = self.policy.category_tags
+        rules = replace(self.rules(now), known_threads=threads, category_tags=tags)
         filtered = [_alone(message, lambda m: _skipped(m, rules)) for message in messages]
         kept = [m for m, verdict in zip(messages, filtered, strict=True) if verdict is None]
         judged = iter(self._classify(kept) if kept else ())

@@ -61,6 +61,7 @@ class Source:
     connector: Connector
     journal: Journal
     judge: Judge
+    """As it was at the start; `present` is the one to ask."""
     backoff: Backoff
     lease: timedelta = timedelta(seconds=120)
     routes: frozenset[str] = frozenset()
@@ -71,6 +72,13 @@ class Source:
     look: Look = field(default_factory=Look)
     watch: Callable[[Verdict], None] | None = None
     """Sees every verdict as it is recorded; the dry run prints them."""
+    renew: Callable[[Judge], Judge] = lambda judge: judge
+    """The judge with the model of this moment, and the policy that goes with it."""
+
+    def present(self) -> Source:
+        """The source with today's judge, which then serves for one whole batch."""
+        judge = self.renew(self.judge)
+        return self if judge is self.judge else replace(self, judge=judge)
 
 
 def ingest(source: Source) -> int:
@@ -107,8 +115,11 @@ def _store(source: Source) -> Store:
 
 
 def take_in(source: Source, batch: Batch, store: Store) -> int:
-    """Recognise, judge and record one batch in one commit; returns how many messages were new."""
-    now = source.clock()
+    """Recognise, judge and record one batch in one commit; returns how many messages were new.
+
+    One model judges all of it, though another may be promoted meanwhile.
+    """
+    source, now = source.present(), source.clock()
     seen = recognise(source.name, batch, source.connector, source.journal)
     verdicts = [*source.judge(seen.fresh, seen.threads, now), *map(duplicate, seen.duplicates)]
     entries = [entry_of(verdict, source.connector, source.judge.policy) for verdict in verdicts]

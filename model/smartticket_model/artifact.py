@@ -62,9 +62,9 @@ def _write(folder: Path, manifest: Mapping[str, Any], arrays: Arrays) -> str:
             "shape": list(array.shape),
             "sha256": sha,
         }
-        _put(folder / f"{key}.{sha[:12]}.bin", data)
+        put(folder / f"{key}.{sha[:12]}.bin", data)
     content = _seal({**manifest, "format": FORMAT, "files": files})
-    _put(folder / MANIFEST, content)
+    put(folder / MANIFEST, content)
     _remove_all_but(folder, {str(f["name"]) for f in files.values()})
     return hashlib.sha256(content).hexdigest()
 
@@ -151,7 +151,7 @@ def _get(path: Path, limit: int) -> bytes:
     return data
 
 
-def _put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
     """Write aside, reach the disk, rename."""
     aside = path.with_name(f".{path.name}.new")
     with aside.open("wb") as file:

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from smartticket_daemon import __version__
-from smartticket_daemon.cli import backfill, config, demo, predict, quarantine, run, status, train, undo
+from smartticket_daemon.cli import (
+    backfill,
+    config,
+    demo,
+    models,
+    predict,
+    quarantine,
+    run,
+    status,
+    train,
+    undo,
+)
 
 app = typer.Typer(
     name="smartticket",
@@ -45,5 +56,6 @@ app.command("reconcile")(undo.reconcile)
 app.command("train")(train.train)
 app.command("evaluate")(train.evaluate)
 app.command("demo")(demo.demo)
+app.add_typer(models.app, name="models")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(config.app, name="config")

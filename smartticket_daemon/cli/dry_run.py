@@ -111,7 +111,7 @@ def why(source: Source, verdict: Verdict) -> str:
     from smartticket_daemon.judge import text_of
 
     message = verdict.message
-    terms = source.judge.classifier().explain(message.subject, text_of(message))
+    terms = source.present().judge.classifier().explain(message.subject, text_of(message))
     named = ", ".join(term for term, weight in terms[:WHY] if weight > 0)
     if verdict.decision.action is Action.ABSTAIN:
         return f"{verdict.decision.reason}: {named}" if named else verdict.decision.reason

@@ -53,7 +53,7 @@ def _run(configuration: Configuration, *, once: bool, as_json: bool) -> int:
     with hold_state(daemon.state_dir):
         journal = open_journal(daemon.state_dir)
         try:
-            sources = prepare(configuration, journal, stopping=stop)
+            sources = prepare(configuration, journal, stopping=stop, noted=True)
             if not once:
                 return Daemon(sources, daemon.poll_interval.total_seconds(), stop).run()
             code = run_once(sources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,12 +19,14 @@ from smartticket_daemon.cli.common import (
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
+    from smartticket_daemon.models import InUse
     from smartticket_daemon.ports import Health, Journal, Record
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """The ledger and the health of every source; the exit code is not 0 while one of them is failing."""
     from smartticket_daemon.journal import holder, journal_exists, open_journal
+    from smartticket_daemon.models import read_in_use
     from smartticket_daemon.polling import gravest
 
     configuration = load_settings(config)
@@ -37,12 +40,27 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         sources = _sources(configuration, journal, running.since if running else None)
     finally:
         journal.close()
-    daemon = running.words if running else None
+    daemon, model = running.words if running else None, _model(read_in_use(state_dir))
     if as_json:
-        print_json({"daemon": daemon, "sources": sources})
+        print_json({"daemon": daemon, "model": model, "sources": sources})
     else:
         _print_sources(sources, daemon)
-    raise typer.Exit(gravest([source["exit_code"] for source in sources.values()]))
+        _print_model(model)
+    codes = [source["exit_code"] for source in sources.values()]
+    raise typer.Exit(gravest([*codes, model["exit_code"] if model else 0]))
+
+
+def _model(in_use: InUse | None) -> dict[str, Any] | None:
+    return {**asdict(in_use), "exit_code": in_use.exit_code} if in_use else None
+
+
+def _print_model(model: dict[str, Any] | None) -> None:
+    if model is None:
+        return
+    if model["digest"]:
+        typer.echo(f"model: {model['digest'][:12]} since {model['since']}")
+    if model["error"]:
+        typer.echo(f"model: the one that shall judge cannot be used: {model['error']}")
 
 
 def _sources(
@@ -148,6 +166,7 @@ def _explain(record: Record, configuration: Configuration, *, as_json: bool) -> 
         "error": record.error,
         "changed": _changed(record),
         "why": [{"term": term, "contribution": weight} for term, weight in terms],
+        "trouble": trouble,
     }
     if as_json:
         print_json(shown)
@@ -156,7 +175,7 @@ def _explain(record: Record, configuration: Configuration, *, as_json: bool) -> 
     print_table("", ["", "value"], rows)
     print_table("Why", ["term", "contribution"], [[term, f"{weight:+.3f}"] for term, weight in terms[:20]])
     if trouble:
-        say(f"smartticket: the text cannot be read again, so its terms are not shown: {trouble}")
+        say(f"smartticket: its terms cannot be shown: {trouble}")
 
 
 def _changed(record: Record) -> dict[str, Any] | None:
@@ -171,8 +190,8 @@ def _changed(record: Record) -> dict[str, Any] | None:
 
 
 def _terms(record: Record, configuration: Configuration) -> tuple[list[tuple[str, float]], str]:
-    """The journal keeps no text, so the message is read again from its source."""
-    from smartticket_daemon.assemble import load_model
+    """By the model that decided; the journal keeps no text, so the message is read again from its source."""
+    from smartticket_daemon.assemble import load_decider, load_model
     from smartticket_daemon.errors import SmartTicketError
     from smartticket_daemon.judge import text_of
     from smartticket_daemon.registry import connector_class
@@ -182,8 +201,9 @@ def _terms(record: Record, configuration: Configuration) -> tuple[list[tuple[str
         return [], "its source is not in the settings any more"
     connector = connector_class(own.kind)(record.ref.source, own)
     try:
+        settings = configuration.settings
+        model = load_decider(settings, record.model) if record.model else load_model(settings)
         message = connector.read(record.ref)
-        model = load_model(configuration.settings)
         return list(model.explain(message.subject, text_of(message))), ""
     except SmartTicketError as error:
         return [], str(error)

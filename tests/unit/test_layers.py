@@ -57,10 +57,11 @@ ARROWS = {
     "service": (),
     "logs": (),
     "registry": ("errors", "ports"),
+    "models": ("errors", "models", "smartticket_model"),
     "runner": (*CORE, "pipeline", "polling", "service"),
     "assemble": (
-        *CORE, "backoff", "filters", "judge", "pipeline", "policy", "replies", "registry",
-        "smartticket_config", "smartticket_model",
+        *CORE, "backoff", "filters", "judge", "models", "pipeline", "policy", "replies",
+        "registry", "smartticket_config", "smartticket_model",
     ),
     "http": (*CORE, "http"),
     # The rooms beside: they implement the ports
