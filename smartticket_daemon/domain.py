@@ -138,7 +138,9 @@ class Prediction:
     """Calibrated probabilities of every category, summing to 1, and the language of the text.
 
     `thresholds` are the model's own, per category; a category without one always abstains.
-    `empty` is true where the text gave the model nothing to go by.
+    `empty` is true where the text gave the model nothing to go by. `scope` is below zero where the text is
+    unlike anything the model was trained on. `heads` is what the model's further heads say: by name
+    (`priority`) the best label and its calibrated probability.
     """
 
     label: str
@@ -148,6 +150,8 @@ class Prediction:
     language: str = "en"
     model: str = ""
     empty: bool = False
+    scope: float = 0.0
+    heads: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

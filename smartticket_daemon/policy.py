@@ -58,6 +58,8 @@ def _doubt(message: Message, prediction: Prediction, threshold: float | None) ->
         return "encrypted"
     if prediction.empty:
         return "nothing_to_go_by"
+    if prediction.scope < 0:
+        return "out_of_scope"
     if threshold is None:
         return "no_threshold"
     return None if prediction.confidence >= threshold else "below_threshold"

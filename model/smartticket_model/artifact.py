@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from smartticket_daemon.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 16 << 20
 MAX_FILE = 1 << 30

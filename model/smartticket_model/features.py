@@ -47,7 +47,10 @@ class Block:
         return f"{self.view}_{self.analyzer}"
 
 
-_WORDS, _CHARS = ("word", 1, 2), ("char", 3, 5)
+_WORDS, _CHARS = ("word", 1, 2), ("char", 2, 4)
+
+SHARE_BLOCK = "text_word"
+"""The block whose share of known terms tells whether a message is in scope."""
 
 
 def recipe(subject: bool, full: bool) -> tuple[Block, ...]:
@@ -91,6 +94,11 @@ def word_terms(tokens: list[str], low: int, high: int) -> list[str]:
         shifted = [tokens[start:] for start in range(n)]
         terms += map(" ".join, zip(*shifted, strict=False)) if n > 1 else tokens
     return terms
+
+
+def terms_in(tokens: int, low: int, high: int) -> int:
+    """How many n-grams that many words have."""
+    return sum(max(0, tokens - n + 1) for n in range(low, high + 1))
 
 
 def char_terms(chunk: str, low: int, high: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from smartticket_model.curve import Curve, thresholds_at
 from smartticket_model.explain import contributions
 from smartticket_model.features import ANALYZERS, HASH_SIZE, VIEWS, Block
 from smartticket_model.language import Languages
+from smartticket_model.scope import Scope, signs
 from smartticket_model.space import Space, Vector
 
 DEFAULT = Path(__file__).parent / "default"
@@ -36,6 +38,15 @@ def load(path: str | Path | None = None, digest: str | None = None) -> Model:
         raise ModelError(f"model {folder} does not hold together; train it again") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A further head: where its labels' columns begin and end among the weights."""
+
+    labels: tuple[str, ...]
+    start: int
+    end: int
+
+
 class Model:
     """One loaded artifact. Immutable, so any number of threads may use it at once."""
 
@@ -47,15 +58,27 @@ class Model:
         self.categories: tuple[str, ...] = _labels(head["labels"])
         self.thresholds: Mapping[str, float] = _thresholds(head, self.categories)
         self.curve: Curve = {str(label): tuple(map(tuple, points)) for label, points in head["curve"].items()}
-        self._weights = _shaped(arrays["category.weights"], (self._space.size, len(self.categories)))
-        self._bias = _shaped(arrays["category.bias"], (len(self.categories),)).astype(np.float64)
+        self._background = _truth(head["background"])
+        self._scope = Scope.of_manifest(manifest["scope"], background=self._background)
+        self._heads = _heads(manifest["heads"]["further"], len(self.categories) + self._background)
+        columns = max([len(self.categories) + self._background, *(h.end for h in self._heads.values())])
+        self._weights = _shaped(arrays["weights"], (self._space.size, columns))
+        self._bias = _shaped(arrays["bias"], (columns,)).astype(np.float64)
         self._languages = Languages(manifest["heads"]["language"]["labels"], arrays)
 
+    @property
+    def heads(self) -> dict[str, tuple[str, ...]]:
+        """The further heads and their labels."""
+        return {name: head.labels for name, head in self._heads.items()}
+
     def predict(self, subject: str, body: str) -> Prediction:
-        """Calibrated probabilities of every category for one message."""
+        """Calibrated probabilities of every category for one message, and what the other heads say."""
         vector = self._space.vector(subject, body)
-        probabilities = _softmax(self._scores(vector))
+        every = self._scores(vector)
+        scores = every[: len(self.categories)]
+        probabilities = _softmax(scores)
         best = int(probabilities.argmax())
+        background = every[len(self.categories)] if self._background else None
         return Prediction(
             label=self.categories[best],
             confidence=float(probabilities[best]),
@@ -64,6 +87,8 @@ class Model:
             language=self._languages.of(subject, body),
             model=self.digest,
             empty=not len(vector.positions),
+            scope=float(self._scope.of(signs(scores, background, vector.known), vector.words)),
+            heads={name: _best(head, every) for name, head in self._heads.items()},
         )
 
     def predict_many(self, pairs: Sequence[tuple[str, str]]) -> list[Prediction]:
@@ -77,7 +102,7 @@ class Model:
         the softmax. Character n-grams count for the word they lie in.
         """
         vector = self._space.vector(subject, body)
-        best = int(self._scores(vector).argmax())
+        best = int(self._scores(vector)[: len(self.categories)].argmax())
         weights = self._weights[vector.positions, best].astype(np.float64)
         return contributions(self._space, vector, weights, subject, body)
 
@@ -88,6 +113,12 @@ class Model:
     def _scores(self, vector: Vector) -> NDArray[np.float64]:
         weights = self._weights.take(vector.positions, axis=0).astype(np.float64)
         return np.asarray(vector.values @ weights + self._bias)
+
+
+def _best(head: _Head, scores: NDArray[np.float64]) -> tuple[str, float]:
+    probabilities = _softmax(scores[head.start : head.end])
+    best = int(probabilities.argmax())
+    return head.labels[best], float(probabilities[best])
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,6 +138,22 @@ def _space(features: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> S
     if not len(known) or known.max() >= HASH_SIZE or frequencies.max() > documents:
         raise ValueError
     return Space(blocks, sizes, known, frequencies, documents)
+
+
+def _heads(further: Mapping[str, Any], start: int) -> dict[str, _Head]:
+    """The heads in the order of their names, each with its columns behind those of the one before."""
+    heads = {}
+    for name, entry in sorted(further.items()):
+        labels = _labels(entry["labels"])
+        heads[str(name)] = _Head(labels, start, start + len(labels))
+        start += len(labels)
+    return heads
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
 
 
 def _labels(labels: Sequence[str]) -> tuple[str, ...]:

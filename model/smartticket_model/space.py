@@ -9,7 +9,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from smartticket_model.features import HASH_SIZE, Block, char_terms, clean, slots, view, word_terms, words
+from smartticket_model.features import (
+    HASH_SIZE,
+    SHARE_BLOCK,
+    Block,
+    char_terms,
+    clean,
+    slots,
+    terms_in,
+    view,
+    word_terms,
+    words,
+)
 
 Positions = NDArray[np.int32]
 
@@ -20,11 +31,17 @@ _NONE = np.empty(0, dtype=np.int32)
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """The known terms of one message: their `positions`, how often each occurs, and their `values`."""
+    """The known terms of one message: their `positions`, how often each occurs, and their `values`.
+
+    `known` is the share of the message's words and phrases that the model knows, 0 to 1; `words` is how many
+    words there are.
+    """
 
     positions: Positions
     counts: NDArray[np.int64]
     values: NDArray[np.float64]
+    known: float
+    words: int
 
 
 class _Index:
@@ -45,10 +62,13 @@ class _Index:
         known = places[self._slots.take(places) == wanted]
         return np.asarray(known + self._start, dtype=np.int32)
 
-    def positions(self, cleaned: str) -> list[Positions]:
-        """Positions of all known terms of a cleaned text, repeated as often as they occur."""
+    def positions(self, cleaned: str, tokens: list[str]) -> list[Positions]:
+        """Positions of all known terms of a cleaned text, repeated as often as they occur.
+
+        `tokens` are its words.
+        """
         if self.block.analyzer == "word":
-            return [self.find(word_terms(words(cleaned), self.block.low, self.block.high))]
+            return [self.find(word_terms(tokens, self.block.low, self.block.high))]
         return [self.of_chunk(chunk) for chunk in cleaned.split()]
 
     def of_chunk(self, chunk: str) -> Positions:
@@ -97,10 +117,17 @@ class Space:
 
     def vector(self, subject: str, body: str) -> Vector:
         """The message as a sparse vector; empty when none of its terms is known."""
-        found = [part for index, text in self.texts(subject, body) for part in index.positions(text)]
-        positions, counts = np.unique(np.concatenate([_NONE, *found]), return_counts=True)
+        found, known, length = [_NONE], 0.0, 0
+        for index, text in self.texts(subject, body):
+            tokens = words(text) if index.block.analyzer == "word" else []
+            parts = index.positions(text, tokens)
+            found += parts
+            if index.block.name == SHARE_BLOCK:
+                length = len(tokens)
+                known = len(parts[0]) / max(1, terms_in(length, index.block.low, index.block.high))
+        positions, counts = np.unique(np.concatenate(found), return_counts=True)
         values = (np.log(counts) + 1) * self._idf.take(positions)
         block = self._ends.searchsorted(positions, side="right")
         norms = np.sqrt(np.bincount(block, values * values, minlength=len(self._weights)))
         norms[norms == 0] = 1.0
-        return Vector(positions, counts, values * (self._weights / norms).take(block))
+        return Vector(positions, counts, values * (self._weights / norms).take(block), known, length)

@@ -53,7 +53,7 @@ def test_every_flipped_byte_is_refused(folder: Path) -> None:
     assert load(folder).digest == load().digest
 
 
-@pytest.mark.parametrize("part", ["manifest.json", "slots", "category.weights", "language.codes"])
+@pytest.mark.parametrize("part", ["manifest.json", "slots", "weights", "language.codes"])
 @pytest.mark.parametrize("harm", ["cut", "longer", "emptied", "gone", "folder", "fifo"])
 def test_harm_to_a_file_is_refused(folder: Path, part: str, harm: str) -> None:
     path = next(folder.glob(f"{part}*"))
@@ -69,7 +69,7 @@ def test_harm_to_a_file_is_refused(folder: Path, part: str, harm: str) -> None:
         load(folder)
 
 
-@pytest.mark.parametrize("part", ["manifest.json", "category.weights"])
+@pytest.mark.parametrize("part", ["manifest.json", "weights"])
 def test_a_file_of_terabytes_is_refused_unread(folder: Path, part: str) -> None:
     os.truncate(next(folder.glob(f"{part}*")), 1 << 40)
     with pytest.raises(ModelError, match="larger than it may be"):
@@ -78,7 +78,7 @@ def test_a_file_of_terabytes_is_refused_unread(folder: Path, part: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b"[" * 200_000, b'{"format": 1, "files": 3}'],
+    [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": 2}', b"[" * 200_000, b'{"format": 2, "files": 3}'],
 )
 def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
@@ -88,8 +88,8 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, content: bytes) -> Non
 
 def test_another_format_is_named(folder: Path) -> None:
     path = folder / "manifest.json"
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
-    with pytest.raises(ModelError, match="model format 2 cannot be read"):
+    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 1'))
+    with pytest.raises(ModelError, match="model format 1 cannot be read"):
         load(folder)
 
 
@@ -110,9 +110,9 @@ def test_a_forged_model_with_a_true_seal_is_not_the_pinned_one(folder: Path) -> 
 
 
 FORGERIES: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
-    "infinite weights": lambda _, a: a["category.weights"].__setitem__((3, 3), np.inf),
-    "weights too few": lambda _, a: a.update({"category.weights": a["category.weights"][:-1]}),
-    "bias missing": lambda _, a: a.pop("category.bias"),
+    "infinite weights": lambda _, a: a["weights"].__setitem__((3, 3), np.inf),
+    "weights too few": lambda _, a: a.update({"weights": a["weights"][:-1]}),
+    "bias missing": lambda _, a: a.pop("bias"),
     "slots unsorted": lambda _, a: a["slots"].__setitem__(slice(0, 2), a["slots"][1::-1].copy()),
     "slots out of range": lambda _, a: a["slots"].__setitem__(-1, 2**31),
     "no terms": lambda m, _: m["features"].update(blocks=[]),
@@ -128,6 +128,13 @@ FORGERIES: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
     "thresholds no mapping": lambda m, _: m["heads"]["category"].update(thresholds=[1]),
     "curve no mapping": lambda m, _: m["heads"]["category"].update(curve=None),
     "no heads": lambda m, _: m.pop("heads"),
+    "background no truth": lambda m, _: m["heads"]["category"].update(background=1),
+    "background without its column": lambda m, _: m["heads"]["category"].update(background=False),
+    "scope missing": lambda m, _: m.pop("scope"),
+    "scope of too few signs": lambda m, _: m["scope"].update(weights=[1.0]),
+    "a head without labels": lambda m, _: m["heads"]["further"]["priority"].pop("labels"),
+    "a head of one label": lambda m, _: m["heads"]["further"]["priority"].update(labels=["high"]),
+    "a head gone": lambda m, _: m["heads"]["further"].pop("sentiment"),
     "languages too many": lambda m, _: m["heads"]["language"]["labels"].append("xx"),
     "language codes unsorted": lambda _, a: a.update({"language.codes": a["language.codes"][::-1]}),
     "language logs gone": lambda _, a: a.pop("language.logs"),
@@ -160,7 +167,7 @@ def test_a_sealed_model_that_does_not_hold_together_is_refused(folder: Path, nam
 def test_a_sealed_list_of_files_cannot_lead_astray(folder: Path, entry: dict[str, Any]) -> None:
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest.pop("checksum")
-    manifest["files"]["category.bias"].update(entry)
+    manifest["files"]["bias"].update(entry)
     (folder / "manifest.json").write_bytes(artifact._seal(manifest))
     with pytest.raises(ModelError):
         load(folder)
@@ -175,7 +182,7 @@ def test_a_path_without_a_model_is_refused(tmp_path: Path, path: str) -> None:
 
 def test_writing_again_leaves_one_model_and_nothing_aside(folder: Path) -> None:
     before = {path.name for path in folder.iterdir()}
-    forge(folder, lambda _, arrays: arrays["category.bias"].__imul__(2))
+    forge(folder, lambda _, arrays: arrays["bias"].__imul__(2))
     after = {path.name for path in folder.iterdir()}
     assert len(after) == len(before)
     assert len(after ^ before) == 2

@@ -16,6 +16,7 @@ from smartticket_model import Model, load
 from smartticket_training.api import train_on
 from smartticket_training.corpus import dataset, load_corpus
 from smartticket_training.dataset import Dataset
+from smartticket_training.fit import Options
 from tests.samples import samples
 
 Pairs = list[tuple[str, str]]
@@ -26,7 +27,7 @@ TOLERANCE = 1e-6
 def both(folder: Path, data: Dataset, features: str = "full") -> tuple[Model, Pipeline]:
     import joblib
 
-    train_on(data, folder / "model", features=features, pipeline=folder / "pipeline.joblib")  # type: ignore[arg-type]
+    train_on(data, folder / "model", options=Options(features), pipeline=folder / "pipeline.joblib")
     return load(folder / "model"), joblib.load(folder / "pipeline.joblib")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +11,18 @@ import numpy as np
 
 from smartticket_daemon.errors import ConfigurationError, DataError
 from smartticket_model import load
-from smartticket_training.build import Trained, build
-from smartticket_training.dataset import Columns, Dataset, cleaned, read_dataset
-from smartticket_training.fit import Progress, fit
+from smartticket_training.build import Trained, build, kept_numbers
+from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
+from smartticket_training.cleaning import small_classes as found_small
+from smartticket_training.dataset import Columns, Dataset, Pairs, read_dataset, read_texts
+from smartticket_training.fit import Options, Progress, fit
 from smartticket_training.measure import measure
+from smartticket_training.pipeline import pipeline as as_pipeline
 
 Features = Literal["full", "word"]
+
+LATEST = 0.2
+"""Share of the rows that is held out where their times are known."""
 
 
 def train(
@@ -26,58 +34,90 @@ def train(
     subject: str | None = None,
     body: str | None = None,
     group: str | None = None,
+    time: str | None = None,
+    heads: Mapping[str, str] | None = None,
+    out_of_scope: str | Path | None = None,
+    held_out: float | None = None,
+    small_classes: SmallClasses = "keep",
     target_precision: float = 0.90,
     seed: int = 0,
     force: bool = False,
     features: Features = "full",
     encoding: str = "utf-8",
     pipeline: str | Path | None = None,
+    jobs: int = -1,
+    backend: str = "threading",
     progress: Progress = lambda _stage, _share: None,
 ) -> Trained:
     """Train a model on a data file and write it to the folder `out`.
 
-    Columns: `label`, and either `text` or `subject` and `body`. Rows of one `group` (a thread, a sender) are
-    kept together when confidence is calibrated. `target_precision` (0 to 1) sets the thresholds. `pipeline`
+    Columns: `label`, and either `text` or `subject` and `body`; `heads` names further columns to predict, as
+    {"priority": "urgency"}. Rows of one `group` (a thread, a sender) are kept together in every split. With
+    `time` the latest fifth of the rows is also held out: measured by a model of the rows before, while the
+    artifact is trained on all; `held_out` gives another share. `out_of_scope` is a file with the same text
+    columns whose messages belong to no category. `target_precision` (0 to 1) sets the thresholds. `pipeline`
     names a file for the same model as a scikit-learn pipeline, written with joblib; its input is a list of
-    (subject, body). The same data, options and library versions give the same bytes.
+    (subject, body). `jobs` (-1: all cores) parts run at once on the joblib `backend`. The same data, options
+    and library versions give the same bytes, whatever the jobs.
 
     Raises DataError for the file, ConfigurationError for an `out` that is not empty (unless `force`).
     """
-    if not 0 < target_precision <= 1:
-        raise ConfigurationError("the target precision lies above 0 and at most at 1, as 0.9")
+    if held_out is None:
+        held_out = LATEST if time else 0.0
+    _check(target_precision, held_out)
     folder = Path(out)
     _check_free(folder, force)
     if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
         raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
-    columns = Columns(label=label, text=text, subject=subject, body=body, group=group)
+    columns = Columns(label, text, subject, body, group, time, heads or {})
     progress("read", 0.0)
     rows = read_dataset(data, columns, encoding)
+    foreign = read_texts(out_of_scope, columns, encoding) if out_of_scope else []
     progress("read", 1.0)
-    return train_on(rows, folder, target_precision, seed, features, pipeline, progress, str(data))
+    options = Options(features, seed, jobs, backend, held_out)
+    return train_on(
+        rows,
+        folder,
+        target_precision,
+        options,
+        foreign=foreign,
+        small_classes=small_classes,
+        pipeline=pipeline,
+        progress=progress,
+        name=str(data),
+    )
 
 
 def train_on(
     rows: Dataset,
     out: Path,
     target_precision: float = 0.90,
-    seed: int = 0,
-    features: Features = "full",
+    options: Options = Options(),  # noqa: B008 - frozen
+    *,
+    foreign: Pairs = (),
+    small_classes: SmallClasses = "keep",
     pipeline: str | Path | None = None,
     progress: Progress = lambda _stage, _share: None,
     name: str = "data",
 ) -> Trained:
     """As `train`, on rows already read; what stands in `out` is replaced. `name` stands in error texts."""
-    examples = cleaned(rows)
+    progress("clean", 0.0)
+    unique = cleaned(rows)
+    small, near = found_small(unique), near_duplicates(unique)
+    examples = without_small(unique, small, small_classes)
+    progress("clean", 1.0)
     if len(examples.categories()) < 2:
         found = ", ".join(examples.categories()) or "none"
         raise DataError(f"{name}: at least two categories with text are needed, found: {found}")
-    fitted = fit(examples, features, seed, progress)
-    trained = build(fitted, examples, target_precision, seed, out)
+    if lone := [head for head, values in examples.heads.items() if len(set(values) - {""}) < 2]:
+        raise DataError(f"{name}: the head {lone[0]} needs at least two different values")
+    fitted = fit(examples, options, progress, foreign)
+    trained = build(fitted, examples, target_precision, options.seed, out)
     if pipeline is not None:
         import joblib
 
-        joblib.dump(fitted.pipeline, Path(pipeline), compress=3)
-    return trained
+        joblib.dump(as_pipeline(fitted, kept_numbers(fitted)), Path(pipeline), compress=3)
+    return replace(trained, near_duplicates=near, small=small)
 
 
 def evaluate(
@@ -108,7 +148,15 @@ def evaluate_on(classifier: Any, rows: Dataset) -> dict[str, Any]:
     predictions = classifier.predict_many(rows.pairs)
     labels = classifier.categories
     probabilities = np.array([[p.probabilities[label] for label in labels] for p in predictions])
-    return measure(rows.labels, probabilities, labels, classifier.thresholds)
+    in_scope = np.array([p.scope >= 0 for p in predictions])
+    return measure(rows.labels, probabilities, labels, classifier.thresholds, in_scope)
+
+
+def _check(target_precision: float, held_out: float) -> None:
+    if not 0 < target_precision <= 1:
+        raise ConfigurationError("the target precision lies above 0 and at most at 1, as 0.9")
+    if not 0 <= held_out < 1:
+        raise ConfigurationError("the share held out lies between 0 and 1, as 0.2")
 
 
 def _check_free(folder: Path, force: bool) -> None:

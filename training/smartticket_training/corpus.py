@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smartticket_daemon.errors import DataError
-from smartticket_training.dataset import Dataset, normalised
+from smartticket_training.dataset import Columns, Dataset, normalised, read_texts
 
 FOLDER = Path(__file__).parent / "corpus"
 
@@ -66,8 +66,14 @@ def load_corpus(folder: Path = FOLDER) -> list[Ticket]:
 
 
 def dataset(tickets: list[Ticket]) -> Dataset:
-    """The tickets as examples of their categories."""
-    return Dataset([(t.subject, t.body) for t in tickets], [t.category for t in tickets])
+    """The tickets as examples of their categories, priorities and sentiments."""
+    heads = {"priority": [t.priority for t in tickets], "sentiment": [t.sentiment for t in tickets]}
+    return Dataset([(t.subject, t.body) for t in tickets], [t.category for t in tickets], heads=heads)
+
+
+def foreign(folder: Path = FOLDER) -> list[tuple[str, str]]:
+    """Messages that belong to no category: greetings, small talk, what was meant for somebody else."""
+    return read_texts(folder / "out_of_scope.jsonl", Columns(label="", text="body"))
 
 
 def _read(path: Path) -> Iterator[tuple[int, Ticket]]:

@@ -27,7 +27,7 @@ def main() -> int:
     from smartticket_model import load
     from smartticket_model.runtime import DEFAULT
     from smartticket_training.api import evaluate_on, train_on
-    from smartticket_training.corpus import dataset, load_corpus
+    from smartticket_training.corpus import dataset, foreign, load_corpus
 
     parser = argparse.ArgumentParser(prog="smartticket_training.default", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT, help="default: the shipped model's")
@@ -35,12 +35,15 @@ def main() -> int:
     options = parser.parse_args()
     folder: Path = options.folder
     tickets = load_corpus()
-    trained = train_on(dataset([t for t in tickets if not t.held_back]), folder, pipeline=options.pipeline)
+    taught = dataset([t for t in tickets if not t.held_back])
+    trained = train_on(taught, folder, foreign=foreign(), pipeline=options.pipeline)
     held_back = evaluate_on(load(folder), dataset([t for t in tickets if t.held_back]))
     say = sys.stdout.write
     say(f"{folder}\ndigest {trained.digest}, {sum(f.stat().st_size for f in folder.iterdir()):,} bytes\n")
     _print(f"out of fold, {trained.rows} tickets", trained.metrics, say)
     _print(f"held back, {held_back['n']} tickets", held_back, say)
+    for head, metrics in trained.heads.items():
+        say(f"{head}, out of fold: accuracy {metrics['accuracy']}, macro_f1 {metrics['macro_f1']}\n")
     if trained.out_of_reach:
         say(f"always abstain at {trained.target_precision}: {', '.join(trained.out_of_reach)}\n")
     return 0

@@ -13,9 +13,14 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from smartticket_daemon.errors import DataError
-from smartticket_model.features import HASH_SIZE, WORD, Block, clean, view
+from smartticket_model.features import HASH_SIZE, SHARE_BLOCK, WORD, Block, clean, view, words
 
 Pairs = Sequence[tuple[str, str]]
+
+MOST_TERMS = 100_000
+"""Bounds a model's size and a training's memory: the rarest terms are left out."""
+
+_FEW_ROWS = 5000
 
 
 class View(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -60,6 +65,11 @@ class Known(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return csr_matrix((counts.data[kept], places[kept], ends), shape=shape)
 
 
+def word_count(subject: str, body: str) -> int:
+    """How many words a message has."""
+    return len(words(clean(view("text", subject, body))))
+
+
 def counter(block: Block) -> Pipeline:
     """From pairs to hashed counts of one block; learns nothing."""
     options: dict[str, Any] = {"analyzer": "char_wb"}
@@ -70,17 +80,28 @@ def counter(block: Block) -> Pipeline:
         preprocessor=clean,
         ngram_range=(block.low, block.high),
         norm=None,
+        dtype=np.float32,
         alternate_sign=False,
         **options,
     )
     return Pipeline([("view", View(block.view)), ("hash", hashing)])
 
 
+def fewest_documents(counts: Sequence[csr_matrix]) -> int:
+    """How many texts must have a term: twice at least where rows are many, more until MOST_TERMS are left."""
+    frequencies = np.concatenate([np.unique(c.indices, return_counts=True)[1] for c in counts])
+    fewest = 1 if counts[0].shape[0] < _FEW_ROWS else 2
+    while int((frequencies >= fewest).sum()) > MOST_TERMS:
+        fewest += 1
+    return fewest
+
+
 class FittedSpace:
     """Known terms and their weights of every block, learnt from hashed counts of training texts."""
 
-    def __init__(self, blocks: Sequence[Block], counts: Sequence[csr_matrix], min_documents: int) -> None:
-        known = [Known(min_documents).fit(hashed) for hashed in counts]
+    def __init__(self, blocks: Sequence[Block], counts: Sequence[csr_matrix]) -> None:
+        fewest = fewest_documents(counts)
+        known = [Known(fewest).fit(hashed) for hashed in counts]
         self._used = [number for number, one in enumerate(known) if len(one.slots_)]
         if not self._used:
             raise DataError("no word occurs often enough to learn from")
@@ -100,7 +121,17 @@ class FittedSpace:
                 self.blocks, self.known, self.tfidf, self._used, strict=True
             )
         ]
-        return hstack(parts, format="csr")
+        return hstack(parts, format="csr", dtype=np.float32)
+
+    def share_known(self, counts: Sequence[csr_matrix]) -> NDArray[np.float64]:
+        """Which share of each text's words and phrases is known; 0 where it has none."""
+        found = np.zeros(counts[0].shape[0])
+        total = np.zeros(counts[0].shape[0])
+        for block, known, number in zip(self.blocks, self.known, self._used, strict=True):
+            if block.name == SHARE_BLOCK:
+                found += known.transform(counts[number]).sum(axis=1).A1
+                total += counts[number].sum(axis=1).A1
+        return np.divide(found, total, out=np.zeros_like(found), where=total > 0)
 
     def union(self) -> FeatureUnion:
         """The same as one scikit-learn transformer of (subject, body) pairs."""

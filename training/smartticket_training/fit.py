@@ -1,144 +1,250 @@
-"""Fit the classifier: hashed TF-IDF, logistic regression, one temperature on out-of-fold scores."""
+"""Fit a model: hashed TF-IDF, two linear classifiers made one, calibrated on rows they had not seen.
+
+Every head is fitted on the same features, five times on a part of the rows and once on all. The scores of
+the rows left out give the temperatures, the thresholds and the scope; they are kept for a report.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from smartticket_daemon.errors import DataError
-from smartticket_model.features import recipe
-from smartticket_training.dataset import Dataset
-from smartticket_training.features import FittedSpace, counter
+from smartticket_model.features import Block, recipe
+from smartticket_model.scope import Scope
+from smartticket_training.dataset import Dataset, Pairs
+from smartticket_training.features import FittedSpace, counter, word_count
+from smartticket_training.linear import Linear, Numbers, Pair, Scores, fit_pair, merged, shares
+from smartticket_training.scope import learn_scope
+from smartticket_training.splits import Split, folds, held_out
 
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the share of it that is done, 0 to 1."""
 
-Scores = NDArray[np.float64]
+CATEGORY = "category"
 
-FOLDS = 5
-STRENGTH = 30.0
-"""Inverse regularisation: little, for the temperature makes up for the over-confidence."""
 
-_MANY_ROWS = 5000
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train. `held_out` is the share of rows that a model without them is measured on."""
+
+    features: str = "full"
+    seed: int = 0
+    jobs: int = 2
+    backend: str = "threading"
+    held_out: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is predicted under one name.
+
+    `truth` are the rows' numbers among `labels`, below zero where the row says nothing. `linear` has a
+    column for each label, and the category's one more where a background was learnt. `out_of_fold` (rows x
+    labels) are calibrated log-probabilities from models that had not seen the row, nor its group;
+    `held_out` the same of the rows held out.
+    """
+
+    name: str
+    labels: list[str]
+    truth: Numbers
+    linear: Linear
+    out_of_fold: Scores
+    held_out: Scores | None = None
+
+    @property
+    def known(self) -> Numbers:
+        """Numbers of the rows that say what is true."""
+        return np.flatnonzero(self.truth >= 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted classifier, and the honest scores of its own training rows.
+    """Fitted heads, and the honest scores of their own training rows.
 
-    `pipeline` is the whole as scikit-learn knows it, its probabilities calibrated. `weights` (terms x labels)
-    and `bias` are its numbers as the artifact keeps them. `out_of_fold` (rows x labels) are calibrated
-    log-probabilities from models that had not seen the row (nor its group).
+    `scopes` (one for each row) are out of fold, as `foreign_scopes` of the rows that were out of scope.
+    `held_out` are the numbers of the rows held out, measured by a model that was fitted without them.
     """
 
-    labels: list[str]
     space: FittedSpace
-    weights: NDArray[np.float16]
-    bias: NDArray[np.float64]
-    pipeline: Pipeline
-    out_of_fold: Scores
-    temperature: float
+    category: Head
+    heads: tuple[Head, ...]
+    scope: Scope
+    scopes: Scores
+    foreign_scopes: Scores
+    held_out: Numbers | None = None
+    folds: tuple[Split, ...] = field(default=(), repr=False)
+
+    @property
+    def background(self) -> bool:
+        """Whether rows out of scope were learnt from."""
+        return len(self.foreign_scopes) > 0
 
 
-def fit(data: Dataset, features: str, seed: int, progress: Progress) -> Fitted:
-    """Fit on all rows; `features` is `full` or `word`. Raises DataError when the rows do not suffice."""
-    labels = data.categories()
-    truth = np.searchsorted(labels, data.labels)
-    blocks = recipe(data.two_fields, features == "full")
-    min_documents = 1 if len(truth) < _MANY_ROWS else 2
-    folds = _folds(data, truth, seed)
-    with threadpool_limits(1):  # the order of sums, and so the last bit, must not depend on the cores
-        progress("features", 0.0)
-        counts = [counter(block).transform(data.pairs) for block in blocks]
-        progress("features", 1.0)
-        scores = np.zeros((len(truth), len(labels)))
-        for number, (seen, unseen) in enumerate(folds):
-            progress("folds", number / len(folds))
-            space = FittedSpace(blocks, _rows(counts, seen), min_documents)
-            weights, bias = _linear(space.matrix(_rows(counts, seen)), truth[seen], len(labels))
-            scores[unseen] = space.matrix(_rows(counts, unseen)) @ weights + bias
-        progress("folds", 1.0)
-        temperature = best_temperature(scores, truth)
-        space = FittedSpace(blocks, counts, min_documents)
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What one part of the work gives: raw scores of the rows that were left out, by head."""
+
+    rows: Numbers
+    scores: Mapping[str, tuple[Scores, Scores]]
+    known: Scores
+
+
+def fit(data: Dataset, options: Options, progress: Progress, foreign: Pairs = ()) -> Fitted:
+    """Fit on all rows; `foreign` are messages out of scope. Raises DataError when the rows do not suffice."""
+    targets = _targets(data, len(foreign))
+    rows = len(data.labels)
+    splits = _with_foreign(folds(targets[CATEGORY][:rows], data.groups, options.seed), rows, len(foreign))
+    late = held_out(data, options.held_out, options.seed) if options.held_out else None
+    work = splits if late is None else [*splits, _with_foreign([late], rows, len(foreign), shown=True)[0]]
+    blocks = recipe(data.two_fields, options.features == "full")
+    progress("features", 0.0)
+    counts = [counter(block).transform([*data.pairs, *foreign]) for block in blocks]
+    progress("features", 1.0)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        parts = list(_scored(blocks, counts, targets, work, options, progress))
         progress("fit", 0.0)
-        weights, bias = _linear(space.matrix(counts), truth, len(labels))
+        space, pairs = _learn(blocks, counts, targets)
         progress("fit", 1.0)
-    kept = (weights / temperature).astype(np.float16)
-    bias = (bias / temperature).astype(np.float32).astype(np.float64)
-    pipeline = _pipeline(space, labels, kept, bias)
-    return Fitted(labels, space, kept, bias, pipeline, log_softmax(scores / temperature, axis=1), temperature)
+    lengths = np.array([word_count(*pair) for pair in [*data.pairs, *foreign]])
+    return _together(data, targets, space, pairs, parts, splits, late, lengths)
 
 
-def best_temperature(scores: Scores, truth: NDArray[np.int64]) -> float:
-    """The divisor of the scores that makes the truth most likely (Guo et al. 2017), to four digits."""
-
-    def loss(logarithm: float) -> float:
-        likely = log_softmax(scores / np.exp(logarithm), axis=1)
-        return float(-likely[np.arange(len(truth)), truth].mean())
-
-    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded", options={"xatol": 1e-6})
-    return float(f"{np.exp(found.x):.4g}")
-
-
-def _folds(data: Dataset, truth: NDArray[np.int64], seed: int) -> list[tuple[NDArray[np.int64], ...]]:
-    """Row numbers to learn from and to score, five times or as often as the data allow."""
-    most = int(np.bincount(truth).max())
-    groups = len(set(data.groups)) if data.groups else most
-    count = min(FOLDS, most, groups)
-    if count < 2:
-        raise DataError("too few rows (or groups) to calibrate on; each category needs several")
-    kind = StratifiedGroupKFold if data.groups else StratifiedKFold
-    splitter = kind(count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        split = splitter.split(np.zeros(len(truth)), truth, data.groups)
-        return [(seen, unseen) for seen, unseen in split if len(seen) and len(unseen)]
+def _targets(data: Dataset, foreign: int) -> dict[str, Numbers]:
+    """Numbers of the labels by head; a foreign row is of the background, the category's last number."""
+    columns = {CATEGORY: data.labels, **dict(sorted(data.heads.items()))}
+    found = {}
+    for name, values in columns.items():
+        labels = sorted(set(values) - {""})
+        numbers = np.searchsorted(labels, values)
+        numbers[np.array(values) == ""] = -1
+        last = len(labels) if name == CATEGORY else -1
+        found[name] = np.concatenate([numbers, np.full(foreign, last)]).astype(np.int64)
+    return found
 
 
-def _rows(counts: Sequence[csr_matrix], rows: NDArray[np.int64]) -> list[csr_matrix]:
+def _with_foreign(splits: list[Split], rows: int, foreign: int, *, shown: bool = False) -> list[Split]:
+    """Foreign rows dealt out among the folds; with `shown` all are learnt from."""
+    numbers = np.arange(foreign)
+    dealt = []
+    for fold, (seen, unseen) in enumerate(splits):
+        left_out = np.zeros(foreign, dtype=bool) if shown else numbers % len(splits) == fold
+        dealt.append(
+            (
+                np.concatenate([seen, rows + numbers[~left_out]]),
+                np.concatenate([unseen, rows + numbers[left_out]]),
+            )
+        )
+    return dealt
+
+
+def _scored(
+    blocks: Sequence[Block],
+    counts: Sequence[csr_matrix],
+    targets: Mapping[str, Numbers],
+    work: Sequence[Split],
+    options: Options,
+    progress: Progress,
+) -> Iterator[_Scored]:
+    """The parts of the work, in order, through joblib: in threads here, or where its back-end runs."""
+    from joblib import Parallel, delayed, parallel_config
+
+    progress("folds", 0.0)
+    with parallel_config(options.backend, n_jobs=options.jobs):
+        parts = Parallel(return_as="generator")(
+            delayed(_part)(blocks, counts, targets, split) for split in work
+        )
+        for number, part in enumerate(parts, 1):
+            progress("folds", number / len(work))
+            yield part
+
+
+def _part(
+    blocks: Sequence[Block], counts: Sequence[csr_matrix], targets: Mapping[str, Numbers], split: Split
+) -> _Scored:
+    seen, unseen = split
+    some = {name: truth[seen] for name, truth in targets.items()}
+    space, pairs = _learn(blocks, _rows(counts, seen), some, targets)
+    left = _rows(counts, unseen)
+    matrix = space.matrix(left)
+    scores = {name: (one.scores(matrix), other.scores(matrix)) for name, (one, other) in pairs.items()}
+    return _Scored(unseen, scores, space.share_known(left))
+
+
+def _learn(
+    blocks: Sequence[Block],
+    counts: Sequence[csr_matrix],
+    targets: Mapping[str, Numbers],
+    everything: Mapping[str, Numbers] | None = None,
+) -> tuple[FittedSpace, dict[str, Pair]]:
+    """One model. `everything` are the targets of all rows, where these are only some."""
+    # The passes are few on purpose. Not undone here, for threads share the filters; `fit` does.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    with threadpool_limits(1):  # the order of sums, and so the last bit, must not depend on the cores
+        space = FittedSpace(blocks, counts)
+        matrix = space.matrix(counts)
+        pairs = {}
+        for name, truth in targets.items():
+            known = truth >= 0
+            some = matrix if known.all() else matrix[known]
+            labels = int((everything or targets)[name].max()) + 1
+            pairs[name] = fit_pair(some, truth[known], labels)
+        return space, pairs
+
+
+def _together(
+    data: Dataset,
+    targets: Mapping[str, Numbers],
+    space: FittedSpace,
+    pairs: Mapping[str, Pair],
+    parts: Sequence[_Scored],
+    splits: Sequence[Split],
+    late: Split | None,
+    words: Numbers,
+) -> Fitted:
+    rows = len(data.labels)
+    fold_parts, late_part = parts[: len(splits)], parts[len(splits) :]
+    order = np.argsort(np.concatenate([part.rows for part in fold_parts]))
+    known = np.concatenate([part.known for part in fold_parts])[order]
+    heads = []
+    category_scores: Scores = np.empty(0)
+    for name, truth in targets.items():
+        labels = sorted(set(data.labels if name == CATEGORY else data.heads[name]) - {""})
+        both = [np.concatenate([part.scores[name][n] for part in fold_parts])[order] for n in (0, 1)]
+        width = len(labels)
+        share = shares(both[0][:rows, :width], both[1][:rows, :width], truth[:rows])
+        scores = both[0] * share[0] + both[1] * share[1]
+        held = [p.scores[name][0] * share[0] + p.scores[name][1] * share[1] for p in late_part]
+        if name == CATEGORY:
+            category_scores = scores
+        heads.append(
+            Head(
+                name,
+                labels,
+                truth[:rows],
+                merged(pairs[name], share),
+                log_softmax(scores[:rows, :width], axis=1),
+                log_softmax(held[0][:, :width], axis=1) if held else None,
+            )
+        )
+    scope, scopes = learn_scope(category_scores, len(heads[0].labels), known, words, rows)
+    return Fitted(
+        space,
+        heads[0],
+        tuple(heads[1:]),
+        scope,
+        scopes[:rows],
+        scopes[rows:],
+        late[1] if late else None,
+        tuple((seen[seen < rows], unseen[unseen < rows]) for seen, unseen in splits),
+    )
+
+
+def _rows(counts: Sequence[csr_matrix], rows: Numbers) -> list[csr_matrix]:
     return [block[rows] for block in counts]
-
-
-def _linear(matrix: csr_matrix, truth: NDArray[np.int64], labels: int) -> tuple[Scores, Scores]:
-    """Weights (terms x labels) and bias. A label without rows gets the lowest bias of all, less one."""
-    present = np.unique(truth)
-    weights = np.zeros((matrix.shape[1], labels))
-    bias = np.zeros(labels)
-    if len(present) == 1:
-        bias[present] = 1.0
-        return weights, bias
-    model = LogisticRegression(C=STRENGTH, max_iter=1000, tol=1e-4).fit(matrix, truth)
-    coefficients, intercepts = model.coef_.T, model.intercept_
-    if len(present) == 2:  # scikit-learn keeps one column: the second label against the first
-        coefficients = np.hstack([-coefficients, coefficients]) / 2
-        intercepts = np.array([-intercepts[0], intercepts[0]]) / 2
-    weights[:, present] = coefficients
-    bias[:] = intercepts.min() - 1.0
-    bias[present] = intercepts
-    return weights, bias
-
-
-def _pipeline(
-    space: FittedSpace, labels: Sequence[str], weights: NDArray[np.float16], bias: NDArray[np.float64]
-) -> Pipeline:
-    """The whole as a scikit-learn pipeline of (subject, body) pairs, with the numbers of the artifact."""
-    model = LogisticRegression(C=STRENGTH)
-    model.classes_ = np.array(labels)
-    model.n_features_in_ = weights.shape[0]
-    model.coef_ = weights.T.astype(np.float64)
-    model.intercept_ = bias
-    if len(labels) == 2:
-        model.coef_ = model.coef_[1:] - model.coef_[:1]
-        model.intercept_ = bias[1:] - bias[:1]
-    return Pipeline([("features", space.union()), ("classify", model)])

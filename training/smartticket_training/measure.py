@@ -15,6 +15,8 @@ BINS = 15
 FEWEST_ACCEPTED = 10
 """A precision seen on fewer rows is not trusted with a threshold."""
 
+PRIOR_ROWS = 500
+
 _DIGITS = 6
 
 
@@ -23,17 +25,20 @@ def measure(
     probabilities: NDArray[np.float64],
     labels: Sequence[str],
     thresholds: Mapping[str, float],
+    in_scope: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """All figures for rows with a true label each and probabilities (rows x labels).
 
     A true label that is not among `labels` counts as an error. Coverage is the share of rows whose confidence
-    reaches the threshold of the predicted category.
+    reaches the threshold of the predicted category, and that are in scope where that is known.
     """
     true, names = np.array(truth, dtype=object), np.array(labels, dtype=object)
     predicted = names[probabilities.argmax(axis=1)]
     confidence = probabilities.max(axis=1)
     right = predicted == true
     accepted = confidence >= np.array([thresholds.get(label, np.inf) for label in predicted])
+    if in_scope is not None:
+        accepted &= in_scope
     return {
         "n": len(true),
         "accuracy": _round(right.mean()),
@@ -53,20 +58,29 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def front(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Point]:
-    """Precision against coverage of one category's predictions, only where it costs coverage to do better."""
+def front(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], pooled: NDArray[np.float64] | None = None
+) -> list[Point]:
+    """Precision against coverage of one category's predictions, only where it costs coverage to do better.
+
+    `pooled` is for each row the precision of all categories at its confidence and above. A category's own
+    rows are few, so its precision is drawn towards that, as if PRIOR_ROWS more had been seen with it.
+    """
     order = np.argsort(-confidence, kind="stable")
     sorted_, correct = confidence[order], np.cumsum(right[order])
     accepted = np.arange(1, len(order) + 1)
+    estimates = correct / accepted
+    if pooled is not None:
+        estimates = (correct + PRIOR_ROWS * pooled[order]) / (accepted + PRIOR_ROWS)
     ends = np.flatnonzero(np.append(sorted_[1:] != sorted_[:-1], True)) if len(order) else np.array([], int)
     points: list[Point] = []
     best = -1.0
     for end in ends[::-1]:
-        precision = correct[end] / accepted[end]
+        precision = float(estimates[end])
         if accepted[end] >= FEWEST_ACCEPTED and precision > best:
-            best = float(precision)
+            best = precision
             threshold = float(np.floor(sorted_[end] * 10**_DIGITS) / 10**_DIGITS)
-            points.append((threshold, float(precision), _round(accepted[end] / len(order))))
+            points.append((threshold, precision, _round(accepted[end] / len(order))))
     return points[::-1]
 
 
@@ -75,10 +89,20 @@ def curve(
 ) -> dict[str, list[Point]]:
     """The front of every label, over the rows that are predicted as it."""
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == truth
+    pooled = _precision_from(confidence, right)
     return {
-        label: front(confidence[predicted == number], (truth == number)[predicted == number])
-        for number, label in enumerate(labels)
+        label: front(confidence[own], right[own], pooled[own])
+        for label, own in ((label, predicted == number) for number, label in enumerate(labels))
     }
+
+
+def _precision_from(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For every row the share that is right among the rows of its confidence and above."""
+    order = np.argsort(-confidence, kind="stable")
+    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last = np.searchsorted(-confidence[order], -confidence, side="right") - 1
+    return np.asarray(precision[last])
 
 
 def _per_category(
