@@ -90,6 +90,7 @@ def ingest(source: Source) -> int:
     4. After the first complete poll, later arrivals may be written to without looking first.
     """
     fresh = 0
+    source.present()  # in quiet times too, so that `status` soon tells of a promoted model that is no good
     for batch in _batches(source):
         fresh += take_in(source, batch, _store(source))
         if source.stopping():

@@ -51,7 +51,7 @@ class DaemonSettings(Section):
 
 
 class ModelSettings(Section):
-    """`[model]`: which artifact; without a path the shipped default."""
+    """`[model]`: which artifact; without a path the promoted one (`smartticket models`), else the shipped."""
 
     path: Path | None = None
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
