@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+MOST_TOLD, FEWEST_LETTERS = 3, 3
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -79,6 +81,9 @@ class Judge:
         note = None
         if decision.action is Action.APPLY and decision.category and self.policy.mode is Mode.SUGGEST:
             note = self.replies.note(decision.category, decision.language, message)
+            if self.policy.why:
+                terms = self.classifier().explain(message.subject, text_of(message), decision.category)
+                note = replace(note, why=telling(terms))
         triage = plan(decision, self.policy, note)
         return Verdict(message, decision, self._state(decision, triage), triage, digest)
 
@@ -95,6 +100,18 @@ def _predict(classifier: Classifier, messages: Sequence[Message]) -> list[Predic
 def text_of(message: Message) -> str:
     """What is classified as the body: the text, or the names of the attachments where there is none."""
     return message.body or " ".join(message.files)
+
+
+def telling(terms: Iterable[tuple[str, float]]) -> tuple[str, ...]:
+    """The MOST_TOLD strongest terms that speak for a label, no term within another one."""
+    told: list[str] = []
+    for term, value in terms:
+        if len(told) == MOST_TOLD or value <= 0:
+            break
+        words = f" {term} "
+        if len(term) >= FEWEST_LETTERS and not any(words in f" {t} " or f" {t} " in words for t in told):
+            told.append(term)
+    return tuple(told)
 
 
 def _skipped(message: Message, rules: FilterRules) -> Verdict | None:

@@ -47,7 +47,7 @@ class WordClassifier:
         thresholds = dict.fromkeys(CATEGORIES[:2], THRESHOLD)
         return Prediction(label, confidence, probabilities, thresholds, "en", self.digest, not subject)
 
-    def explain(self, subject: str, body: str) -> Sequence[tuple[str, float]]:
+    def explain(self, subject: str, body: str, label: str | None = None) -> Sequence[tuple[str, float]]:
         return ()
 
 

@@ -95,15 +95,16 @@ class Model:
         """One prediction for each (subject, body), in order."""
         return [self.predict(subject, body) for subject, body in pairs]
 
-    def explain(self, subject: str, body: str) -> list[tuple[str, float]]:
-        """What each word and phrase adds to the score of the best label, strongest first.
+    def explain(self, subject: str, body: str, label: str | None = None) -> list[tuple[str, float]]:
+        """What each word and phrase adds to the score of `label` (None: the best one), strongest first.
 
         Exact: with the label's bias the contributions sum to its score, of which the probabilities are
         the softmax. Character n-grams count for the word they lie in.
         """
         vector = self._space.vector(subject, body)
-        best = int(self._scores(vector)[: len(self.categories)].argmax())
-        weights = self._weights[vector.positions, best].astype(np.float64)
+        scores = self._scores(vector)[: len(self.categories)]
+        column = int(scores.argmax()) if label is None else self.categories.index(label)
+        weights = self._weights[vector.positions, column].astype(np.float64)
         return contributions(self._space, vector, weights, subject, body)
 
     def thresholds_at(self, precision: float) -> dict[str, float]:

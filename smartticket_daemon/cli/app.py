@@ -11,6 +11,7 @@ from smartticket_daemon.cli import (
     backfill,
     config,
     demo,
+    explain,
     models,
     predict,
     quarantine,
@@ -48,7 +49,7 @@ def _options(
 app.command("run")(run.run)
 app.command("check")(config.check)
 app.command("predict")(predict.predict)
-app.command("explain")(status.explain)
+app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("backfill")(backfill.backfill)
 app.command("undo")(undo.undo)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smartticket_daemon.cli.common import ConfigOption, JsonOption, load_settings, print_json, print_table
+from smartticket_daemon.cli.explain import print_reasons, reasons_of
 
 if TYPE_CHECKING:
     from smartticket_daemon.domain import Decision, Message, Prediction
@@ -29,6 +30,7 @@ def predict(
     body_column: Annotated[str | None, typer.Option("--body", help="Its body column.")] = None,
     encoding: Annotated[str, typer.Option("--encoding", help="The file's encoding.")] = "utf-8",
     model: Annotated[Path | None, typer.Option("--model", help="The model's folder.")] = None,
+    why: Annotated[bool, typer.Option("--why", help="With the words that speak for it.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +41,7 @@ def predict(
         raise typer.BadParameter("--text, --subject and --body name columns of --data FILE")
     if data and bool(text_column) == bool(subject_column and body_column):
         raise typer.BadParameter("with --data name --text COL, or --subject COL and --body COL")
-    oracle = _Oracle(config, model)
+    oracle = _Oracle(config, model, why=why)
     if data is None:
         answers = oracle.answers(iter([("", _standard_input() if text == "-" else text or "")]))
     else:
@@ -65,11 +67,12 @@ def _pairs(data: Path, columns: list[str], encoding: str) -> Iterator[tuple[str,
 class _Oracle:
     """The model with the policy and the replies that the settings give it."""
 
-    def __init__(self, config: Path | None, model: Path | None) -> None:
+    def __init__(self, config: Path | None, model: Path | None, *, why: bool) -> None:
         from smartticket_daemon.assemble import load_model, load_replies, policy_for
         from smartticket_daemon.source_settings import SourceSettings
         from smartticket_model import load
 
+        self._why = why
         settings = load_settings(config).settings
         self._model: Model = load(model) if model else load_model(settings)
         self._policy: Policy = policy_for(settings, SourceSettings(kind="text"), self._model)
@@ -100,6 +103,7 @@ class _Oracle:
             "reason": decision.reason,
             "probabilities": dict(prediction.probabilities),
             "suggested_response": reply,
+            **(reasons_of(self._model, *pair) if self._why else {}),
         }
 
 
@@ -123,5 +127,7 @@ def _print_answer(answer: dict[str, Any]) -> None:
     ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
     print_table("", ["category", "probability"], [[name, f"{p:.3f}"] for name, p in ranked])
     typer.echo(f"decision: {answer['decision']} ({answer['reason']})")
+    if "why" in answer:
+        print_reasons(answer)
     if answer["suggested_response"]:
         typer.echo(f"suggested reply:\n\n{answer['suggested_response']}")

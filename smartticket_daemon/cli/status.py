@@ -1,10 +1,10 @@
-"""`smartticket status` and `smartticket explain`: what happened, how each source fares, and why."""
+"""`smartticket status`: what happened and how each source fares."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,13 +14,12 @@ from smartticket_daemon.cli.common import (
     load_settings,
     print_json,
     print_table,
-    say,
 )
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
     from smartticket_daemon.models import InUse
-    from smartticket_daemon.ports import Health, Journal, Record
+    from smartticket_daemon.ports import Health, Journal
 
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -119,93 +118,3 @@ def _print_sources(sources: dict[str, dict[str, Any]], running: str | None) -> N
         if source["error"]:
             typer.echo(f"{name} is failing since {source['failing_since']}: {source['error']}")
         typer.echo(ledger_line(name, {word: source[word] for word in LEDGER_WORDS}))
-
-
-def explain(
-    message: Annotated[
-        str, typer.Argument(metavar="ID", help="A key (or its beginning), ticket or message.")
-    ],
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Why a message was triaged as it was: the decision, what was changed, and the words that decided."""
-    from smartticket_daemon.errors import SmartTicketError
-    from smartticket_daemon.journal import journal_exists, open_journal
-
-    configuration = load_settings(config)
-    state_dir = configuration.settings.daemon.state_dir
-    records: list[Record] = []
-    if journal_exists(state_dir):
-        journal = open_journal(state_dir)
-        try:
-            records = journal.find(message)
-        finally:
-            journal.close()
-    if not records:
-        raise SmartTicketError(f"no message {message!r} in the journal")
-    for record in records:
-        _explain(record, configuration, as_json=as_json)
-
-
-def _explain(record: Record, configuration: Configuration, *, as_json: bool) -> None:
-    terms, trouble = _terms(record, configuration)
-    decision = record.decision
-    shown = {
-        "key": record.key,
-        "source": record.ref.source,
-        "ticket": record.ref.ticket,
-        "state": record.state.value,
-        "decision": decision.action.value,
-        "reason": decision.reason,
-        "category": decision.category,
-        "confidence": decision.confidence,
-        "threshold": decision.threshold,
-        "language": decision.language,
-        "model": record.model,
-        "attempts": record.attempts,
-        "error": record.error,
-        "changed": _changed(record),
-        "why": [{"term": term, "contribution": weight} for term, weight in terms],
-        "trouble": trouble,
-    }
-    if as_json:
-        print_json(shown)
-        return
-    rows = [[name, str(value)] for name, value in shown.items() if name != "why" and value not in (None, "")]
-    print_table("", ["", "value"], rows)
-    print_table("Why", ["term", "contribution"], [[term, f"{weight:+.3f}"] for term, weight in terms[:20]])
-    if trouble:
-        say(f"smartticket: its terms cannot be shown: {trouble}")
-
-
-def _changed(record: Record) -> dict[str, Any] | None:
-    if (receipt := record.receipt) is None:
-        return None
-    return {
-        "tags": list(receipt.tags),
-        "route": receipt.route,
-        "route_before": receipt.route_before,
-        "note_id": receipt.note_id,
-    }
-
-
-def _terms(record: Record, configuration: Configuration) -> tuple[list[tuple[str, float]], str]:
-    """By the model that decided; the journal keeps no text, so the message is read again from its source."""
-    from smartticket_daemon.assemble import load_decider, load_model
-    from smartticket_daemon.errors import SmartTicketError
-    from smartticket_daemon.judge import text_of
-    from smartticket_daemon.registry import connector_class
-
-    own = configuration.sources.get(record.ref.source)
-    if own is None:
-        return [], "its source is not in the settings any more"
-    connector = connector_class(own.kind)(record.ref.source, own)
-    try:
-        settings = configuration.settings
-        model = load_decider(settings, record.model) if record.model else load_model(settings)
-        message = connector.read(record.ref)
-        return list(model.explain(message.subject, text_of(message))), ""
-    except SmartTicketError as error:
-        return [], str(error)
-    finally:
-        connector.close()

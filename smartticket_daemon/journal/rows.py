@@ -58,7 +58,7 @@ def triage_from(plan: Mapping[str, Any] | None) -> Triage:
     return Triage(
         tuple(plan.get("tags", ())),
         plan.get("route"),
-        Note(**note) if note else None,
+        Note(note["body"], note["name"], tuple(note.get("why", ()))) if note else None,
         tuple(plan.get("rivals", ())),
     )
 

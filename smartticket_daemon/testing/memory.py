@@ -195,7 +195,7 @@ class InMemoryConnector(Connector):
     def _write_note(self, ticket: MemoryTicket, note: Note, key: Key, receipt: Receipt) -> Receipt:
         with self._remote.step("note"):
             name = f"N{self._remote.serial()}"
-            ticket.notes[name] = MemoryNote(key, note.body, replace(receipt, note_id=name))
+            ticket.notes[name] = MemoryNote(key, note.internal, replace(receipt, note_id=name))
             return ticket.notes[name].receipt
 
     def apply_many(

@@ -24,6 +24,17 @@ def test_predict_answers_one_text() -> None:
     assert answer["suggested_response"].startswith("Hello")
 
 
+def test_predict_says_why_and_why_not_the_runner_up() -> None:
+    answer = json.loads(run("predict", BILLING, "--json", "--why").stdout)
+    ranked = sorted(answer["probabilities"], key=answer["probabilities"].get, reverse=True)
+    assert (answer["label"], answer["runner_up"]["label"]) == (ranked[0], ranked[1])
+    assert any("charged" in term["term"] for term in answer["why"][:5])
+    assert answer["runner_up"]["why"] != answer["why"]
+    shown = run("predict", BILLING, "--why").stdout
+    assert f"Why not {ranked[1]}" in shown
+    assert "why" not in json.loads(run("predict", BILLING, "--json").stdout)
+
+
 def test_predict_reads_standard_input_as_one_message() -> None:
     from_argument = json.loads(run("predict", f"{BILLING}\nThank you", "--json").stdout)
     assert json.loads(run("predict", "-", "--json", given=f"{BILLING}\nThank you").stdout) == from_argument

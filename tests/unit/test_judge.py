@@ -6,7 +6,7 @@ import pytest
 
 from smartticket_daemon.domain import Action, Author, Message, MessageRef, Mode, Prediction, State, Status
 from smartticket_daemon.errors import ModelError
-from smartticket_daemon.judge import Judge, Verdict, text_of
+from smartticket_daemon.judge import Judge, Verdict, telling, text_of
 from smartticket_daemon.replies import Replies
 from tests.desk import START, UNSURE, Desk, WordClassifier
 
@@ -116,3 +116,32 @@ def test_follow_ups_are_told_by_the_threads(desk: Desk) -> None:
 def test_names_of_attachments_stand_in_for_a_missing_text() -> None:
     assert text_of(replace(message("s"), body="", files=("invoice.pdf", "2.png"))) == "invoice.pdf 2.png"
     assert text_of(replace(message("s"), files=("invoice.pdf",))) == "body"
+
+
+class Telling(WordClassifier):
+    def explain(self, subject: str, body: str, label: str | None = None) -> Any:
+        assert label == "billing"
+        return [
+            ("charged twice", 0.9),
+            ("charged", 0.8),
+            ("to", 0.7),
+            ("invoice", 0.5),
+            ("card", 0.2),
+            ("x", -1.0),
+        ]
+
+
+def test_the_words_that_decided_stand_in_internal_notes_alone(desk: Desk) -> None:
+    desk.classifier = Telling()
+    judge = desk.source().judge
+    [quiet] = judge_all(judge, message("billing 0.95"))
+    [told] = judge_all(replace(judge, policy=replace(judge.policy, why=True)), message("billing 0.95"))
+    assert quiet.triage.note
+    assert told.triage.note
+    assert told.triage.note.body == quiet.triage.note.body == quiet.triage.note.internal
+    assert told.triage.note.internal.endswith("\n\nwhy: charged twice, invoice, card\n")
+
+
+def test_only_what_speaks_for_the_category_is_told() -> None:
+    assert telling([("invoice", 0.4), ("thanks", 0.0), ("bug", -0.3)]) == ("invoice",)
+    assert telling([]) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -45,6 +46,12 @@ def test_draft() -> None:
 def test_same_on_every_attempt() -> None:
     note = Note("x", "n")
     assert build_draft(HEADER, note, KEY, "a@b.c") == build_draft(HEADER, note, KEY, "a@b.c")
+
+
+def test_what_is_for_agents_alone_is_never_in_a_draft() -> None:
+    told = Note("Hello.\n", "billing.en", ("charged twice", "invoice"))
+    assert "charged twice" in told.internal
+    assert build_draft(HEADER, told, KEY, "a@b.c") == build_draft(HEADER, replace(told, why=()), KEY, "a@b.c")
 
 
 def test_an_answer_to_our_draft_names_it() -> None:

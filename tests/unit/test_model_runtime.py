@@ -123,6 +123,14 @@ def test_contributions_sum_to_the_score_of_the_label(model: Model) -> None:
     assert all(term.strip() == term for term in terms)
 
 
+def test_every_label_is_explained_exactly(model: Model) -> None:
+    subject, body = "Refund", "Please send the money back, I never got the parcel."
+    scores = model._scores(model._space.vector(subject, body))
+    for column, label in enumerate(model.categories):
+        parts = sum(value for _, value in model.explain(subject, body, label))
+        assert parts + model._bias[column] == pytest.approx(scores[column], abs=1e-9)
+
+
 def test_removing_the_strongest_term_lowers_the_label(model: Model) -> None:
     body = "please send me the invoice of last month"
     before = model.predict("", body)

@@ -172,7 +172,7 @@ class Writer:
         if note is None:
             return None
         record = Record(key, done.tags, done.route, done.before)
-        answer = self._api.note(number, written(note.body, record))
+        answer = self._api.note(number, written(note.internal, record))
         name = fields.number(answer.get("id"))
         self._insist_private(name, private=answer.get("private") is True)
         if name is None:

@@ -43,7 +43,7 @@ class Writer:
         ticket = self._until_done(number, wanted, lambda ticket: self._refuse(ticket, triage))
         note = ticket.note(key)
         if triage.note and note is None:
-            note = self._desk.comment(ticket, triage.note.body, key)
+            note = self._desk.comment(ticket, triage.note.internal, key)
         return self._receipt(ticket, triage.tags, triage.route, note if triage.note else None)
 
     def applied(self, number: int, key: Key) -> Receipt | None:

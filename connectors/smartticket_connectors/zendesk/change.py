@@ -29,7 +29,7 @@ def triage_change(
     if group is not None:
         change["group_id"] = group
     if note is not None:
-        change["comment"] = {"html_body": note_html(note.body), "public": False}
+        change["comment"] = {"html_body": note_html(note.internal), "public": False}
     return change
 
 
