@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NewType
 
-from smartticket_daemon.words import Action, Author, Capability, Mode, State, Status
+from smartticket_daemon.words import Action, Author, Capability, Mode, Opinion, State, Status
 
 __all__ = [
     "Action",
@@ -31,6 +31,7 @@ __all__ = [
     "MessageRef",
     "Mode",
     "Note",
+    "Opinion",
     "Prediction",
     "Receipt",
     "RemoteState",
@@ -164,6 +165,8 @@ class Decision:
     confidence: float | None = None
     threshold: float | None = None
     language: str = ""
+    tags: tuple[str, ...] = ()
+    """Tags of the model's further heads, beside the category's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,13 @@ class Note:
     body: str
     name: str
     """Which template made it, as `billing.en`."""
+    why: tuple[str, ...] = ()
+    """The customer's words that spoke most for the category, for agents alone."""
+
+    @property
+    def internal(self) -> str:
+        """As agents read it where no customer can: never the text of a draft."""
+        return f"{self.body.rstrip()}\n\nwhy: {', '.join(self.why)}\n" if self.why else self.body
 
 
 @dataclass(frozen=True, slots=True)

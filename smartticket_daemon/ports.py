@@ -23,7 +23,19 @@ from smartticket_daemon.domain import (
     Receipt,
     Triage,
 )
-from smartticket_daemon.records import LEDGER_WORDS, Backfill, Entry, Health, Known, Quarantined, Record, Work
+from smartticket_daemon.records import (
+    LEDGER_WORDS,
+    Backfill,
+    Entry,
+    Feedback,
+    Health,
+    Judged,
+    Known,
+    Quarantined,
+    Record,
+    Week,
+    Work,
+)
 from smartticket_daemon.source_settings import SourceSettings
 
 __all__ = [
@@ -33,8 +45,10 @@ __all__ = [
     "Classifier",
     "Connector",
     "Entry",
+    "Feedback",
     "Health",
     "Journal",
+    "Judged",
     "Known",
     "Quarantined",
     "Record",
@@ -42,6 +56,7 @@ __all__ = [
     "ReportsState",
     "Undoes",
     "Wakes",
+    "Week",
     "Work",
 ]
 
@@ -120,8 +135,8 @@ class Classifier(Protocol):
         """One prediction for each (subject, body), in order."""
         ...
 
-    def explain(self, subject: str, body: str) -> Sequence[tuple[str, float]]:
-        """The exact contributions of the text's own terms to the best label, largest first."""
+    def explain(self, subject: str, body: str, label: str | None = None) -> Sequence[tuple[str, float]]:
+        """The exact contributions of the text's own terms to `label` (None: the best), largest first."""
         ...
 
 
@@ -233,6 +248,24 @@ class Journal(Protocol):
 
     def undone(self, key: Key, now: datetime) -> bool:
         """Its remote change was taken back: `skipped`, reason `undone`. False: there was none."""
+        ...
+
+    def to_look(
+        self, source: str, since: datetime, until: datetime, now: datetime, limit: int
+    ) -> list[Judged]:
+        """Decisions settled in [since, until) at which it is time to look (again), those never seen first."""
+        ...
+
+    def set_feedback(self, found: Mapping[Key, Feedback]) -> None:
+        """What people made of these decisions, in place of what was known of them, in one commit."""
+        ...
+
+    def feedback(self, source: str | None = None) -> list[Judged]:
+        """Every standing decision that people have decided about, in the order they were settled."""
+        ...
+
+    def weeks(self, since: datetime) -> list[Week]:
+        """What became of the decisions settled since, by ISO week and category."""
         ...
 
     def ledger(self) -> dict[str, dict[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from smartticket_daemon.domain import Cursor, Decision, Key, MessageRef, Receipt, State, Triage
+from smartticket_daemon.domain import Cursor, Decision, Key, MessageRef, Opinion, Receipt, State, Triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,52 @@ class Backfill:
     tickets: int = 0
     since: datetime | None = None
     finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What people made of one decision. `label` is the category they chose, with `corrected` and `labelled`.
+
+    `since` is when we first saw it so, `looked` when we looked last, `due` when we shall look again.
+    """
+
+    opinion: Opinion
+    label: str | None
+    since: datetime
+    looked: datetime
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One decision that stands at the remote, with what people made of it (None: nobody looked yet).
+
+    `ours` are the tags of all our receipts for its ticket.
+    """
+
+    record: Record
+    ours: frozenset[str]
+    feedback: Feedback | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What people made of one ISO week's decisions (UTC) of one category, as `2026-W48`.
+
+    `applied` and `abstained` count decisions, the opinions what is known of them; `confidence` is the sum
+    over those confirmed and corrected that have one, `weighed` their number.
+    """
+
+    week: str
+    category: str
+    applied: int = 0
+    abstained: int = 0
+    confirmed: int = 0
+    corrected: int = 0
+    rejected: int = 0
+    labelled: int = 0
+    weighed: int = 0
+    confidence: float = 0.0
 
 
 LEDGER_WORDS = ("seen", "applied", "observed", "abstained", "skipped", "quarantined", "pending")

@@ -60,3 +60,17 @@ class State(StrEnum):
     ABSTAINED = "abstained"
     SKIPPED = "skipped"
     QUARANTINED = "quarantined"
+
+
+class Opinion(StrEnum):
+    """What people made of one decision, as the remote shows it.
+
+    `corrected`: another category took the place of ours; `labelled`: we abstained and they chose one;
+    `rejected`: ours was taken away and none chosen; `confirmed`: ours stands on a finished ticket.
+    """
+
+    UNDECIDED = "undecided"
+    CONFIRMED = "confirmed"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+    LABELLED = "labelled"

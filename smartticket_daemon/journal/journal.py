@@ -8,10 +8,22 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from smartticket_daemon.domain import Cursor, Key, Receipt
-from smartticket_daemon.journal import intake, views, work
+from smartticket_daemon.journal import feedback, intake, views, work
 from smartticket_daemon.journal.schema import source as sources
 from smartticket_daemon.journal.store import Store
-from smartticket_daemon.ports import Backfill, Entry, Health, Journal, Known, Quarantined, Record, Work
+from smartticket_daemon.ports import (
+    Backfill,
+    Entry,
+    Feedback,
+    Health,
+    Journal,
+    Judged,
+    Known,
+    Quarantined,
+    Record,
+    Week,
+    Work,
+)
 
 
 class SqlJournal(Journal):
@@ -141,6 +153,28 @@ class SqlJournal(Journal):
         """See `Journal.undone`."""
         with self._store.writing() as connection:
             return work.undone(connection, key, now)
+
+    def to_look(
+        self, source: str, since: datetime, until: datetime, now: datetime, limit: int
+    ) -> list[Judged]:
+        """See `Journal.to_look`."""
+        with self._store.reading() as connection:
+            return feedback.to_look(connection, source, since, until, now, limit)
+
+    def set_feedback(self, found: Mapping[Key, Feedback]) -> None:
+        """See `Journal.set_feedback`. An unknown key raises JournalError, and nothing is stored."""
+        with self._store.writing() as connection:
+            feedback.set_feedback(connection, found)
+
+    def feedback(self, source: str | None = None) -> list[Judged]:
+        """See `Journal.feedback`."""
+        with self._store.reading() as connection:
+            return feedback.decided(connection, source)
+
+    def weeks(self, since: datetime) -> list[Week]:
+        """See `Journal.weeks`."""
+        with self._store.reading() as connection:
+            return feedback.weeks(connection, since)
 
     def ledger(self) -> dict[str, dict[str, int]]:
         """See `Journal.ledger`."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0002"
+HEAD = "0003"
 """The schema version that this code reads and writes."""
 
 
@@ -127,3 +127,15 @@ message = Table(
     Index("message_state", "source", "state", "created", "id"),
 )
 """`doubtful`: look at the remote even before a first attempt. `plan` holds the text; final states null it."""
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("key", AnyText, ForeignKey("message.key"), primary_key=True),
+    Column("opinion", AnyText, nullable=False),
+    Column("label", AnyText),
+    Column("since", Utc, nullable=False),
+    Column("looked", Utc, nullable=False),
+    Column("due", Utc, nullable=False),
+)
+"""What people made of our decisions; no text, and not who they were."""

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from smartticket_daemon.ports import Journal
+from smartticket_daemon.testing.journal_feedback import FeedbackContract
 from smartticket_daemon.testing.journal_intake import IntakeContract
 from smartticket_daemon.testing.journal_views import ViewsContract
 from smartticket_daemon.testing.journal_work import WorkContract
 
 
-class JournalContract(IntakeContract, WorkContract, ViewsContract):
+class JournalContract(IntakeContract, WorkContract, ViewsContract, FeedbackContract):
     """Subclass it, name the subclass `Test...`, and give it `open`."""
 
     def open(self, folder: Path) -> Journal:

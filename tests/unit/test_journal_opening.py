@@ -95,7 +95,12 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
     journal = open_journal(tmp_path)
     record(journal, entry("1"), skipped("2"))
     journal.close()
-    execute(tmp_path, "DROP TABLE backfill", "UPDATE alembic_version SET version_num = '0001'")
+    execute(
+        tmp_path,
+        "DROP TABLE feedback",
+        "DROP TABLE backfill",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
     journal = open_journal(tmp_path)
     assert counts(journal) == {"seen": 2, "pending": 1, "skipped": 1}
     assert (journal.cursor(SOURCE), journal.backfill(SOURCE)) == ("c1", Backfill())
