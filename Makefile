@@ -41,7 +41,7 @@ campaign: .venv/ready
 	$(BIN)/python bench/crash.py --runs 200 --seed 4 --connector imap
 	$(BIN)/python bench/crash.py --runs 1000 --seed 1 --connector zendesk
 	$(BIN)/python bench/crash.py --runs 1000 --seed 1 --connector freshdesk
-	$(BIN)/python bench/crash.py --runs 380 --seed 2 --connector zendesk --lost-answers
+	$(BIN)/python bench/crash.py --runs 460 --seed 2 --connector zendesk --lost-answers
 	$(BIN)/python bench/crash.py --runs 250 --seed 2 --connector freshdesk --lost-answers
 	$(BIN)/python bench/helpdesk_races.py --service zendesk --races 1000
 	$(BIN)/python bench/helpdesk_races.py --service freshdesk --races 1000
