@@ -18,7 +18,7 @@ from smartticket_daemon.filters import FilterRules, normal_address
 from smartticket_daemon.judge import Judge, Verdict
 from smartticket_daemon.models import ModelInUse, Shelf
 from smartticket_daemon.pipeline import Source
-from smartticket_daemon.policy import CategoryPolicy, Policy
+from smartticket_daemon.policy import CategoryPolicy, HeadPolicy, Policy
 from smartticket_daemon.ports import Journal
 from smartticket_daemon.registry import connector_class
 from smartticket_daemon.replies import Replies
@@ -100,6 +100,11 @@ def check_fit(settings: Settings, model: Model, replies: Replies) -> list[str]:
         if name not in model.categories
     ]
     found += [
+        f"[heads.{name}]: the model has no such head; it has {', '.join(model.heads) or 'none'}"
+        for name in settings.heads
+        if name not in model.heads
+    ]
+    found += [
         f"category {name} has no reply: write en/{name}.txt in the folder that [replies] dir names"
         for name in replies.missing(model.categories)
     ]
@@ -143,7 +148,9 @@ def policy_for(settings: Settings, source: SourceSettings, model: Model) -> Poli
             threshold = chosen.get(name, 2.0)
             category = CategoryPolicy(category.tag, category.route, threshold)
         categories[name] = category
-    return Policy(source.mode or settings.policy.mode, categories, settings.policy.unsure_tag)
+    policy = settings.policy
+    heads = {name: HeadPolicy(own.tag, own.threshold) for name, own in settings.heads.items()}
+    return Policy(source.mode or policy.mode, categories, policy.unsure_tag, heads, policy.why)
 
 
 def filter_rules(source: SourceSettings) -> Callable[[datetime], FilterRules]:

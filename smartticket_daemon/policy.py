@@ -18,12 +18,23 @@ class CategoryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadPolicy:
+    """The tag of a further head: `tag` with its label for `{label}`, from `threshold` on (0 to 1)."""
+
+    tag: str
+    threshold: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The operator's wishes for one source."""
 
     mode: Mode
     categories: Mapping[str, CategoryPolicy]
     unsure_tag: str = ""
+    heads: Mapping[str, HeadPolicy] = field(default_factory=dict)
+    why: bool = False
+    """Whether an internal note says which words spoke for the category."""
     category_tags: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,7 +61,20 @@ def decide(message: Message, prediction: Prediction, policy: Policy) -> Decision
         confidence=prediction.confidence,
         threshold=threshold,
         language=prediction.language,
+        tags=() if reason else _head_tags(message, prediction, policy),
     )
+
+
+def _head_tags(message: Message, prediction: Prediction, policy: Policy) -> tuple[str, ...]:
+    """Tags of the further heads that are sure enough and have none on the ticket yet: a person's wins."""
+    found = []
+    for name, head in sorted(policy.heads.items()):
+        label, confidence = prediction.heads.get(name, ("", 0.0))
+        before, _, after = head.tag.lower().partition("{label}")
+        there = any(tag.lower().startswith(before) and tag.lower().endswith(after) for tag in message.tags)
+        if label and confidence >= head.threshold and not there:
+            found.append(head.tag.replace("{label}", label))
+    return tuple(found)
 
 
 def _doubt(message: Message, prediction: Prediction, threshold: float | None) -> str | None:
@@ -75,4 +99,4 @@ def plan(decision: Decision, policy: Policy, note: Note | None) -> Triage:
     category = policy.categories[decision.category]
     wanted = note if policy.mode is Mode.SUGGEST else None
     others = tuple(tag for tag in rivals if tag != category.tag)
-    return Triage((category.tag,), category.route, wanted, others)
+    return Triage((category.tag, *decision.tags), category.route, wanted, others)

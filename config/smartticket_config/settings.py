@@ -63,6 +63,7 @@ class PolicySettings(Section):
     mode: Mode = Mode.SUGGEST
     target_precision: Share | None = None
     unsure_tag: str = "category__unsure"
+    why: bool = False
 
 
 class CategorySettings(Section):
@@ -71,6 +72,13 @@ class CategorySettings(Section):
     tag: str | None = Field(default=None, min_length=1)
     route: str | None = Field(default=None, min_length=1)
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class HeadSettings(Section):
+    """`[heads.NAME]`: the tag of a further head of the model, as `priority__{label}`."""
+
+    tag: str = Field(pattern=r"^[^{}]+\{label\}[^{}]*$")
+    threshold: Share = 0.8
 
 
 class ReplySettings(Section):
@@ -96,6 +104,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = Field(default_factory=PolicySettings)
     replies: ReplySettings = Field(default_factory=ReplySettings)
     categories: dict[str, CategorySettings] = Field(default_factory=dict)
+    heads: dict[str, HeadSettings] = Field(default_factory=dict)
     sources: dict[Name, dict[str, Any]] = Field(default_factory=dict)
 
     @classmethod

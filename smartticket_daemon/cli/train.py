@@ -26,6 +26,14 @@ class Features(StrEnum):
     WORD = "word"
 
 
+class SmallClasses(StrEnum):
+    """What becomes of categories with few rows."""
+
+    KEEP = "keep"
+    MERGE = "merge"
+    DROP = "drop"
+
+
 def train(
     data: Data,
     label: Label,
@@ -36,6 +44,28 @@ def train(
     group: Annotated[
         str | None, typer.Option("--group", help="Rows that belong together: a thread, a sender.")
     ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", help="When it came: the latest rows measure a model of the others."),
+    ] = None,
+    held_out: Annotated[
+        float | None,
+        typer.Option("--held-out", help="Share of rows to measure on [0.2 with --time, else 0]."),
+    ] = None,
+    priority: Annotated[str | None, typer.Option("--priority", help="Its column with the priority.")] = None,
+    sentiment: Annotated[
+        str | None, typer.Option("--sentiment", help="Its column with the sentiment.")
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", help="Another column to predict, as NAME=COLUMN; repeatable."),
+    ] = None,
+    out_of_scope: Annotated[
+        Path | None, typer.Option("--out-of-scope", help="A file of messages that belong to no category.")
+    ] = None,
+    small_classes: Annotated[
+        SmallClasses, typer.Option("--small-classes", help="Categories of fewer than 10 rows.")
+    ] = SmallClasses.KEEP,
     target_precision: Annotated[
         float, typer.Option("--target-precision", help="Share of applied categories that shall be right.")
     ] = 0.90,
@@ -48,9 +78,14 @@ def train(
         Path | None, typer.Option("--pipeline", help="Also write a scikit-learn pipeline with joblib.")
     ] = None,
     encoding: Encoding = "utf-8",
+    jobs: Annotated[int, typer.Option("--jobs", help="Parts at once; -1 is one for each core.")] = -1,
+    backend: Annotated[
+        str, typer.Option("--backend", help="Where they run: threading, loky, or a joblib back-end as dask.")
+    ] = "threading",
 ) -> None:
     """Train a model on your own labelled tickets."""
     _one_way(text, subject, body)
+    heads = {"priority": priority, "sentiment": sentiment, **_named(head or [])}
     api = _training()
     trained = api.train(
         data,
@@ -60,19 +95,55 @@ def train(
         subject=subject,
         body=body,
         group=group,
+        time=time,
+        heads={name: column for name, column in heads.items() if column},
+        out_of_scope=out_of_scope,
+        held_out=held_out,
+        small_classes=small_classes.value,
         target_precision=target_precision,
         seed=seed,
         force=force,
         features=features.value,
         encoding=encoding,
         pipeline=pipeline,
+        jobs=jobs,
+        backend=backend,
         progress=_say_stage,
     )
+    _say_trained(trained, small_classes)
+    say(f"model written to {out}, digest {trained.digest[:12]}")
+
+
+def _say_trained(trained: Any, small_classes: SmallClasses) -> None:
     say(f"{trained.rows} rows, left out: {_counted(trained.dropped)}")
+    if trained.near_duplicates:
+        say(f"{trained.near_duplicates} rows have the same words as an earlier one; name their --group")
+    if trained.small:
+        done = {"keep": "kept", "merge": "merged into other", "drop": "dropped"}[small_classes.value]
+        say(f"categories of few rows, {done}: {_counted(trained.small)}")
     if trained.out_of_reach:
         never = ", ".join(trained.out_of_reach)
-        say(f"cannot reach precision {target_precision:g}, so always abstain: {never}")
-    say(f"model written to {out}, digest {trained.digest[:12]}")
+        say(f"cannot reach precision {trained.target_precision:g}, so always abstain: {never}")
+    say(f"unseen rows: {_figures(trained.metrics)}")
+    if trained.held_out:
+        say(f"rows held out: {_figures(trained.held_out)}")
+    for name, metrics in trained.heads.items():
+        say(f"{name}: accuracy {metrics['accuracy']:.3f}")
+
+
+def _figures(metrics: Mapping[str, Any]) -> str:
+    precision = metrics["precision_at_coverage"]
+    sure = "" if precision is None else f", of these {precision:.1%} right"
+    return (
+        f"accuracy {metrics['accuracy']:.3f}, macro-F1 {metrics['macro_f1']:.3f}; "
+        f"sure enough to act on {metrics['coverage']:.1%}{sure}"
+    )
+
+
+def _named(heads: list[str]) -> dict[str, str]:
+    if wrong := [head for head in heads if not all(head.partition("=")[::2])]:
+        raise typer.BadParameter(f"--head {wrong[0]}: write NAME=COLUMN, as product=product_line")
+    return {name: column for name, _, column in (head.partition("=") for head in heads)}
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from smartticket_daemon.domain import (
     Receipt,
     Triage,
 )
-from smartticket_daemon.policy import CategoryPolicy, Policy, decide, plan
+from smartticket_daemon.policy import CategoryPolicy, HeadPolicy, Policy, decide, plan
 from tests.desk import START, policy
 
 MESSAGE = Message(MessageRef("s", "t", "m"), "subject", "body", START)
@@ -103,3 +103,34 @@ def test_what_is_left_to_do_has_the_same_rivals() -> None:
     left = Triage(("Bill",), "Billing", None, ("Tech",)).minus(Receipt(tags=("Bill",)))
     assert left == Triage((), "Billing")
     assert left.contradicted_by(["tech"])
+
+
+HEADS = {"priority": HeadPolicy("priority__{label}", 0.7), "sentiment": HeadPolicy("mood:{label}", 0.9)}
+TOLD = replace(PREDICTION, heads={"priority": ("urgent", 0.7), "sentiment": ("negative", 0.89)})
+
+
+def headed(tags: frozenset[str] = frozenset(), prediction: Prediction = TOLD) -> tuple[str, ...]:
+    wish = replace(policy(), heads=HEADS)
+    return plan(decide(replace(MESSAGE, tags=tags), prediction, wish), wish, None).tags
+
+
+def test_a_head_that_is_sure_enough_adds_its_tag() -> None:
+    assert headed() == ("category__billing", "priority__urgent")
+
+
+def test_no_head_is_told_unless_asked_for() -> None:
+    assert plan(decision(TOLD), policy(), None).tags == ("category__billing",)
+
+
+@pytest.mark.parametrize("tag", ["priority__low", "PRIORITY__urgent", "priority__weird"])
+def test_a_persons_tag_of_a_head_wins(tag: str) -> None:
+    assert headed(frozenset({tag})) == ("category__billing",)
+
+
+def test_a_head_is_told_with_a_category_alone() -> None:
+    assert headed(prediction=replace(TOLD, confidence=0.1)) == ("category__unsure",)
+
+
+def test_out_of_scope_is_never_applied() -> None:
+    found = decision(replace(PREDICTION, confidence=1.0, scope=-0.01))
+    assert (found.action, found.reason) == (Action.ABSTAIN, "out_of_scope")

@@ -15,7 +15,7 @@ from smartticket_training.build import Trained, build, kept_numbers
 from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
 from smartticket_training.cleaning import small_classes as found_small
 from smartticket_training.dataset import Columns, Dataset, Pairs, read_dataset, read_texts
-from smartticket_training.fit import Options, Progress, fit
+from smartticket_training.fit import Options, Progress, check_backend, fit
 from smartticket_training.measure import measure
 from smartticket_training.pipeline import pipeline as as_pipeline
 
@@ -65,6 +65,7 @@ def train(
     if held_out is None:
         held_out = LATEST if time else 0.0
     _check(target_precision, held_out)
+    check_backend(backend)
     folder = Path(out)
     _check_free(folder, force)
     if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):

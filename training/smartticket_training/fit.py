@@ -16,6 +16,7 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from smartticket_daemon.errors import ConfigurationError
 from smartticket_model.features import Block, recipe
 from smartticket_model.scope import Scope
 from smartticket_training.dataset import Dataset, Pairs
@@ -114,6 +115,20 @@ def fit(data: Dataset, options: Options, progress: Progress, foreign: Pairs = ()
         progress("fit", 1.0)
     lengths = np.array([word_count(*pair) for pair in [*data.pairs, *foreign]])
     return _together(data, targets, space, pairs, parts, splits, late, lengths)
+
+
+def check_backend(name: str) -> None:
+    """Raise ConfigurationError for a back-end that joblib cannot give here."""
+    from joblib import parallel_config
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            parallel_config(name).unregister()
+    except (ValueError, ImportError, UserWarning):
+        raise ConfigurationError(
+            f"joblib has no back-end {name} here; threading and loky always work"
+        ) from None
 
 
 def _targets(data: Dataset, foreign: int) -> dict[str, Numbers]:
