@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check model campaign test-install picture lock clean
+.PHONY: demo demo-zendesk test check model campaign test-install picture lock clean
 
 .venv/ready: pyproject.toml requirements/dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SmartTicket needs Python 3.11 or newer; set PYTHON=...")'
@@ -13,6 +13,10 @@ BIN := .venv/bin
 
 demo: .venv/ready
 	$(BIN)/smartticket demo
+
+# Zendesk without an account: a double of it stands in.
+demo-zendesk: .venv/ready
+	$(BIN)/python -m tests.doubles.demo_zendesk
 
 # Without Debian and root the servers cannot be installed; the tests that need them then skip by name.
 test: check

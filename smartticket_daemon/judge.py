@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-MOST_TOLD, FEWEST_LETTERS = 3, 3
+MOST_TOLD = 3
+_TELLING = re.compile(r"(?!.*\d).*[^\W\d_]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,13 @@ def text_of(message: Message) -> str:
 
 
 def telling(terms: Iterable[tuple[str, float]]) -> tuple[str, ...]:
-    """The MOST_TOLD strongest terms that speak for a label, no term within another one."""
+    """The MOST_TOLD strongest terms that speak for a label: words, not numbers, no term within another."""
     told: list[str] = []
     for term, value in terms:
         if len(told) == MOST_TOLD or value <= 0:
             break
         words = f" {term} "
-        if len(term) >= FEWEST_LETTERS and not any(words in f" {t} " or f" {t} " in words for t in told):
+        if _TELLING.match(term) and not any(words in f" {t} " or f" {t} " in words for t in told):
             told.append(term)
     return tuple(told)
 

@@ -197,3 +197,17 @@ def test_the_sample_mailbox_is_small_and_names_nobody_real() -> None:
     assert len(everything) < 200_000
     domains = {d.lower() for d in re.findall(rb"@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)", everything)}
     assert all(re.fullmatch(rb"(?:[a-z]+\.)*example\.(?:com|org|net)", d) for d in domains)
+
+
+def test_the_demonstration_on_a_double_of_zendesk_tags_and_takes_back() -> None:
+    command = [sys.executable, "-m", "tests.doubles.demo_zendesk"]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, cwd=root)
+    before, _, after = done.stdout.partition("$ smartticket undo")
+    assert "public comments by us: 0" in before
+    assert "internal note on ticket" in before
+    assert "│ category__billing vip" in before
+    assert before.count("category__unsure") > 1
+    assert "failed" not in after
+    assert "category__unsure" not in after
+    assert "│ category__billing vip" in after

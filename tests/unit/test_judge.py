@@ -125,6 +125,7 @@ class Telling(WordClassifier):
             ("charged twice", 0.9),
             ("charged", 0.8),
             ("to", 0.7),
+            ("00 00", 0.6),
             ("invoice", 0.5),
             ("card", 0.2),
             ("x", -1.0),
