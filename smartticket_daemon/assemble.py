@@ -14,11 +14,14 @@ from pathlib import Path
 from smartticket_config.settings import Configuration, Settings
 from smartticket_daemon.backoff import Backoff
 from smartticket_daemon.errors import ConfigurationError, ModelError
+from smartticket_daemon.feedback import Looking, Rounds
 from smartticket_daemon.filters import FilterRules, normal_address
 from smartticket_daemon.judge import Judge, Verdict
 from smartticket_daemon.models import ModelInUse, Shelf
+from smartticket_daemon.opinions import Teacher
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import CategoryPolicy, HeadPolicy, Policy
+from smartticket_daemon.polling import poll
 from smartticket_daemon.ports import Journal
 from smartticket_daemon.registry import connector_class
 from smartticket_daemon.replies import Replies
@@ -192,6 +195,14 @@ def build_source(name: str, parts: Parts) -> Source:
         stopping=parts.stopping,
         renew=renew,
     )
+
+
+def watching_people(settings: Settings) -> Callable[[Source], int]:
+    """The round of a source: poll, deliver and, unless that is switched off, look what people made of it."""
+    wanted = settings.feedback
+    if not wanted.enabled:
+        return poll
+    return Rounds(Looking(wanted.interval, wanted.max_age, Teacher(wanted.learn_from)))
 
 
 def need_sources(configuration: Configuration) -> None:

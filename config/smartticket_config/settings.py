@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_settings import (
@@ -87,6 +87,15 @@ class ReplySettings(Section):
     dir: Path | None = None
 
 
+class FeedbackSettings(Section):
+    """`[feedback]`: looking again at what was triaged, to learn from what agents changed."""
+
+    enabled: bool = True
+    interval: Duration = timedelta(hours=1)
+    max_age: Duration = timedelta(days=30)
+    learn_from: Literal["tag", "group"] = "tag"
+
+
 class Settings(BaseSettings):
     """Everything the daemon may be told."""
 
@@ -103,6 +112,7 @@ class Settings(BaseSettings):
     model: ModelSettings = Field(default_factory=ModelSettings)
     policy: PolicySettings = Field(default_factory=PolicySettings)
     replies: ReplySettings = Field(default_factory=ReplySettings)
+    feedback: FeedbackSettings = Field(default_factory=FeedbackSettings)
     categories: dict[str, CategorySettings] = Field(default_factory=dict)
     heads: dict[str, HeadSettings] = Field(default_factory=dict)
     sources: dict[Name, dict[str, Any]] = Field(default_factory=dict)

@@ -41,7 +41,7 @@ def run(
 
 
 def _run(configuration: Configuration, *, once: bool, as_json: bool) -> int:
-    from smartticket_daemon.assemble import need_sources, prepare
+    from smartticket_daemon.assemble import need_sources, prepare, watching_people
     from smartticket_daemon.journal import hold_state, open_journal
     from smartticket_daemon.runner import Daemon, run_once
     from smartticket_daemon.service import Stop
@@ -54,9 +54,10 @@ def _run(configuration: Configuration, *, once: bool, as_json: bool) -> int:
         journal = open_journal(daemon.state_dir)
         try:
             sources = prepare(configuration, journal, stopping=stop, noted=True)
+            work = watching_people(configuration.settings)
             if not once:
-                return Daemon(sources, daemon.poll_interval.total_seconds(), stop).run()
-            code = run_once(sources)
+                return Daemon(sources, daemon.poll_interval.total_seconds(), stop, work).run()
+            code = run_once(sources, work)
             print_ledger(journal, list(configuration.sources), as_json=as_json)
             return code
         finally:

@@ -51,17 +51,20 @@ ARROWS = {
     "pipeline": (*CORE, "backoff", "entries", "judge", "receipts", "recognise"),
     "undoing": (*CORE, "pipeline"),
     "replaying": (*CORE, "entries", "judge", "pipeline"),
+    "opinions": ("domain", "policy", "records"),
     # What makes it happen
     "polling": (*CORE, "backoff", "pipeline"),
+    "feedback": (*CORE, "backoff", "opinions", "pipeline", "polling"),
     "backfilling": (*CORE, "backoff", "filters", "pipeline", "polling"),
+    "history": (*CORE, "backfilling", "backoff", "filters", "history", "judge", "pipeline", "policy"),
     "service": (),
     "logs": (),
     "registry": ("errors", "ports"),
     "models": ("errors", "models", "smartticket_model"),
     "runner": (*CORE, "pipeline", "polling", "service"),
     "assemble": (
-        *CORE, "backoff", "filters", "judge", "models", "pipeline", "policy", "replies",
-        "registry", "smartticket_config", "smartticket_model",
+        *CORE, "backoff", "feedback", "filters", "judge", "models", "opinions", "pipeline", "policy",
+        "polling", "registry", "replies", "smartticket_config", "smartticket_model",
     ),
     "http": (*CORE, "http"),
     # The rooms beside: they implement the ports

@@ -139,7 +139,9 @@ class FolderConnector:
             return RemoteState(ref, exists=False)
         except RejectedError:
             return RemoteState(ref, exists=True)
-        return RemoteState(ref, True, _status(letter), tags, place.folder or None)
+        answered = "R" in letter.flags and "T" not in letter.flags
+        status = Status.SOLVED if answered else _status(letter)  # as near to solved as a mailbox comes
+        return RemoteState(ref, True, status, tags, place.folder or None)
 
     def undo(self, ref: MessageRef, receipt: Receipt) -> None:
         """Take the draft, the move and the tags back where they stand as we left them."""

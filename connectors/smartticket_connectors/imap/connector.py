@@ -200,7 +200,10 @@ class ImapConnector:
         self._writer.undo(ref, receipt)
 
     def current(self, refs: Iterable[MessageRef]) -> Iterator[RemoteState]:
-        """Flags and tags of each message at its position; `group` is its folder where that is not ours."""
+        """Flags and tags of each message at its position; `group` is its folder where that is not ours.
+
+        An answered message is as near to a solved ticket as a mailbox comes.
+        """
         self._session.resume()
         for some in in_batches(list(refs), _AT_ONCE):
             positions = [Position.parse(ref.position) for ref in some]
@@ -223,11 +226,11 @@ class ImapConnector:
     def _state(self, ref: MessageRef, position: Position | None, row: dict[bytes, Any] | None) -> RemoteState:
         if position is None or row is None:
             return RemoteState(ref, exists=False)
-        deleted = b"\\deleted" in {flag.lower() for flag in row.get(b"FLAGS", ()) if isinstance(flag, bytes)}
+        flags = {flag.lower() for flag in row.get(b"FLAGS", ()) if isinstance(flag, bytes)}
         return RemoteState(
             ref,
             exists=True,
-            status=Status.DELETED if deleted else Status.OPEN,
+            status=_status(flags),
             tags=self._keeper.tags(row),
             group=None if position.folder == self.settings.folder else position.folder,
         )
@@ -244,6 +247,12 @@ class ImapConnector:
         """Close both connections."""
         self._session.close()
         self._waker.close()
+
+
+def _status(flags: set[bytes]) -> Status:
+    if b"\\deleted" in flags:
+        return Status.DELETED
+    return Status.SOLVED if b"\\answered" in flags else Status.OPEN
 
 
 def _since(moment: datetime | None) -> list[str]:
