@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from smartticket_daemon.cli.common import JsonOption, print_json, print_table, say
+from smartticket_daemon.cli.common import ConfigOption, JsonOption, print_json, print_table, say
 
-Data = Annotated[Path, typer.Option("--data", help="A .csv or .jsonl file, plain or .gz.")]
-Label = Annotated[str, typer.Option("--label", help="Its column with the category.")]
+_DATA = typer.Option("--data", help="A .csv or .jsonl file, plain or .gz.")
+_LABEL = typer.Option("--label", help="Its column with the category.")
+Data = Annotated[Path, _DATA]
+Label = Annotated[str, _LABEL]
 Text = Annotated[str | None, typer.Option("--text", help="Its text column; or else")]
 Subject = Annotated[str | None, typer.Option("--subject", help="its subject column, and")]
 Body = Annotated[str | None, typer.Option("--body", help="its body column.")]
@@ -35,9 +37,9 @@ class SmallClasses(StrEnum):
 
 
 def train(
-    data: Data,
-    label: Label,
     out: Annotated[Path, typer.Option("--out", help="The folder for the model; must be empty or new.")],
+    data: Annotated[Path | None, _DATA] = None,
+    label: Annotated[str | None, _LABEL] = None,
     text: Text = None,
     subject: Subject = None,
     body: Body = None,
@@ -82,11 +84,27 @@ def train(
     backend: Annotated[
         str, typer.Option("--backend", help="Where they run: threading, loky, or a joblib back-end as dask.")
     ] = "threading",
+    with_feedback: Annotated[
+        bool, typer.Option("--with-feedback", help="Add what agents corrected, as --config's daemon saw it.")
+    ] = False,
+    with_confirmations: Annotated[
+        bool,
+        typer.Option("--with-confirmations", help="Also what they left as it was on finished tickets."),
+    ] = False,
+    config: ConfigOption = None,
 ) -> None:
-    """Train a model on your own labelled tickets."""
-    _one_way(text, subject, body)
+    """Train a model on your own labelled tickets, on what agents corrected, or both.
+
+    Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
+    """
+    if data is None or label is None:
+        columns = [text, subject, body, group, time, priority, sentiment, out_of_scope, *(head or [])]
+        _feedback_alone(data, label, with_feedback, columns)
+    else:
+        _one_way(text, subject, body)
     heads = {"priority": priority, "sentiment": sentiment, **_named(head or [])}
     api = _training()
+    lessons = _lessons(config, confirmations=with_confirmations) if with_feedback else ()
     trained = api.train(
         data,
         label,
@@ -108,10 +126,26 @@ def train(
         pipeline=pipeline,
         jobs=jobs,
         backend=backend,
+        lessons=lessons,
         progress=_say_stage,
     )
     _say_trained(trained, small_classes)
     say(f"model written to {out}, digest {trained.digest[:12]}")
+
+
+def _feedback_alone(
+    data: Path | None, label: str | None, with_feedback: bool, columns: Sequence[object]
+) -> None:
+    if not with_feedback or (data is None) != (label is None):
+        raise typer.BadParameter("name --data FILE and --label COL; only --with-feedback can do without")
+    if any(columns):
+        raise typer.BadParameter("columns are those of a file: name it with --data")
+
+
+def _lessons(config: Path | None, *, confirmations: bool) -> Sequence[Any]:
+    from smartticket_daemon.cli.lessons import lessons_of
+
+    return lessons_of(config, confirmations=confirmations).lessons
 
 
 def _say_trained(trained: Any, small_classes: SmallClasses) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from smartticket_training.build import Trained, build, kept_numbers
 from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
 from smartticket_training.cleaning import small_classes as found_small
 from smartticket_training.dataset import Columns, Dataset, Pairs, read_dataset, read_texts
+from smartticket_training.feedback import Lesson, with_lessons
 from smartticket_training.fit import Options, Progress, check_backend, fit
 from smartticket_training.measure import measure
 from smartticket_training.pipeline import pipeline as as_pipeline
@@ -26,8 +27,8 @@ LATEST = 0.2
 
 
 def train(
-    data: str | Path,
-    label: str,
+    data: str | Path | None,
+    label: str | None,
     *,
     out: str | Path,
     text: str | None = None,
@@ -47,9 +48,13 @@ def train(
     pipeline: str | Path | None = None,
     jobs: int = -1,
     backend: str = "threading",
+    lessons: Sequence[Lesson] = (),
     progress: Progress = lambda _stage, _share: None,
 ) -> Trained:
     """Train a model on a data file and write it to the folder `out`.
+
+    Without a file (`data` None) the rows are those of the shipped model, whose categories they have; then no
+    column is named. `lessons` are what agents taught, as `feedback.choose` leaves them.
 
     Columns: `label`, and either `text` or `subject` and `body`; `heads` names further columns to predict, as
     {"priority": "urgency"}. Rows of one `group` (a thread, a sender) are kept together in every split. With
@@ -70,10 +75,14 @@ def train(
     _check_free(folder, force)
     if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
         raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
-    columns = Columns(label, text, subject, body, group, time, heads or {})
     progress("read", 0.0)
-    rows = read_dataset(data, columns, encoding)
-    foreign = read_texts(out_of_scope, columns, encoding) if out_of_scope else []
+    if data is None or label is None:
+        rows, foreign = shipped_rows()
+    else:
+        columns = Columns(label, text, subject, body, group, time, heads or {})
+        rows = read_dataset(data, columns, encoding)
+        foreign = read_texts(out_of_scope, columns, encoding) if out_of_scope else []
+    rows = with_lessons(rows, lessons) if lessons else rows
     progress("read", 1.0)
     options = Options(features, seed, jobs, backend, held_out)
     return train_on(
@@ -85,8 +94,15 @@ def train(
         small_classes=small_classes,
         pipeline=pipeline,
         progress=progress,
-        name=str(data),
+        name=str(data or "the shipped corpus"),
     )
+
+
+def shipped_rows() -> tuple[Dataset, list[tuple[str, str]]]:
+    """What the shipped model learnt from: labelled tickets, and messages of no category."""
+    from smartticket_training.corpus import dataset, foreign, load_corpus
+
+    return dataset([ticket for ticket in load_corpus() if not ticket.held_back]), foreign()
 
 
 def train_on(
