@@ -83,7 +83,7 @@ class Walk:
     def __init__(self, source: Source, since: datetime | None = None, limit: int | None = None) -> None:
         if not isinstance(source.connector, Remembers):
             raise ConfigurationError(f"{source.name}: {source.connector.kind} cannot read its past")
-        judge = replace(source.judge, rules=partial(_ageless, source.judge.rules))
+        judge = replace(source.judge, rules=partial(ageless, source.judge.rules))
         self.source = replace(source, judge=judge, look=Look())
         self.since = since
         self.limit = limit
@@ -118,15 +118,8 @@ class Walk:
     def estimate(self) -> Estimate:
         """What is left; asks the source."""
         extent = self._past.extent(self.since)
-        return Estimate.of(extent, self._each(extent), self.reached.tickets, self.limit)
-
-    def _each(self, extent: Extent) -> float | None:
-        """Calls that a ticket costs in the source's mode."""
-        mode = self.source.judge.policy.mode
-        if mode is Mode.OBSERVE:
-            return 0.0
-        together = isinstance(self.source.connector, AppliesMany) and not self.source.routes
-        return SHARED if mode is Mode.TAG and together else extent.each
+        each = calls_each(self.source, extent, self.source.judge.policy.mode)
+        return Estimate.of(extent, each, self.reached.tickets, self.limit)
 
     def restart(self) -> None:
         """Begin at the newest again; what the journal knows is passed over."""
@@ -222,7 +215,15 @@ def first_poll(source: Source) -> None:
         ingest(source)
 
 
-def _ageless(rules: Callable[[datetime], FilterRules], now: datetime) -> FilterRules:
+def calls_each(source: Source, extent: Extent, mode: Mode) -> float | None:
+    """Calls that triaging one ticket of the past costs in a mode; None: nobody can say."""
+    if mode is Mode.OBSERVE:
+        return 0.0
+    together = isinstance(source.connector, AppliesMany) and not source.routes
+    return SHARED if mode is Mode.TAG and together else extent.each
+
+
+def ageless(rules: Callable[[datetime], FilterRules], now: datetime) -> FilterRules:
     """Old messages are what a walk is for."""
     return replace(rules(now), max_age=None, start=None)
 

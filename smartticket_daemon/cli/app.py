@@ -8,10 +8,12 @@ import typer
 
 from smartticket_daemon import __version__
 from smartticket_daemon.cli import (
+    assess,
     backfill,
     config,
     demo,
     explain,
+    history,
     models,
     predict,
     quarantine,
@@ -51,12 +53,14 @@ app.command("check")(config.check)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
 app.command("status")(status.status)
+app.command("assess")(assess.assess)
 app.command("backfill")(backfill.backfill)
 app.command("undo")(undo.undo)
 app.command("reconcile")(undo.reconcile)
 app.command("train")(train.train)
 app.command("evaluate")(train.evaluate)
 app.command("demo")(demo.demo)
+app.add_typer(history.app, name="history")
 app.add_typer(models.app, name="models")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(config.app, name="config")
