@@ -20,8 +20,6 @@ Pairs = Sequence[tuple[str, str]]
 MOST_TERMS = 100_000
 """Bounds a model's size and a training's memory: the rarest terms are left out."""
 
-_FEW_ROWS = 5000
-
 
 class View(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """From (subject, body) pairs to the text that a block looks at."""
@@ -88,9 +86,9 @@ def counter(block: Block) -> Pipeline:
 
 
 def fewest_documents(counts: Sequence[csr_matrix]) -> int:
-    """How many texts must have a term: twice at least where rows are many, more until MOST_TERMS are left."""
+    """How many texts must have a term for it to be kept: as few as leave at most MOST_TERMS."""
     frequencies = np.concatenate([np.unique(c.indices, return_counts=True)[1] for c in counts])
-    fewest = 1 if counts[0].shape[0] < _FEW_ROWS else 2
+    fewest = 1
     while int((frequencies >= fewest).sum()) > MOST_TERMS:
         fewest += 1
     return fewest

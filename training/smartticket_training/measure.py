@@ -15,7 +15,8 @@ BINS = 15
 FEWEST_ACCEPTED = 10
 """A precision seen on fewer rows is not trusted with a threshold."""
 
-PRIOR_ROWS = 500
+SLACK = 0.05
+"""How far a category may fall short of the precision that all of them reach together."""
 
 _DIGITS = 6
 
@@ -63,15 +64,16 @@ def front(
 ) -> list[Point]:
     """Precision against coverage of one category's predictions, only where it costs coverage to do better.
 
-    `pooled` is for each row the precision of all categories at its confidence and above. A category's own
-    rows are few, so its precision is drawn towards that, as if PRIOR_ROWS more had been seen with it.
+    `pooled` is for each row the precision of all categories together at its confidence and above. That is
+    what a target asks for: of all that is applied, this share shall be right. A category's own precision may
+    lie SLACK below it and no more, so the lesser of the two counts.
     """
     order = np.argsort(-confidence, kind="stable")
     sorted_, correct = confidence[order], np.cumsum(right[order])
     accepted = np.arange(1, len(order) + 1)
     estimates = correct / accepted
     if pooled is not None:
-        estimates = (correct + PRIOR_ROWS * pooled[order]) / (accepted + PRIOR_ROWS)
+        estimates = np.minimum(pooled[order], estimates + SLACK)
     ends = np.flatnonzero(np.append(sorted_[1:] != sorted_[:-1], True)) if len(order) else np.array([], int)
     points: list[Point] = []
     best = -1.0
