@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """The ledger and the health of every source; the exit code is not 0 while one of them is failing."""
+    from smartticket_daemon.cli.feedback_view import feedback_of, print_feedback
     from smartticket_daemon.journal import holder, journal_exists, open_journal
     from smartticket_daemon.models import read_in_use
     from smartticket_daemon.polling import gravest
@@ -33,17 +34,19 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if not journal_exists(state_dir):
         print_json({"sources": {}}) if as_json else typer.echo("nothing ran yet")
         return
-    running = holder(state_dir)
+    running, now = holder(state_dir), datetime.now(UTC)
     journal = open_journal(state_dir)
     try:
+        feedback = feedback_of(journal, now)
         sources = _sources(configuration, journal, running.since if running else None)
     finally:
         journal.close()
     daemon, model = running.words if running else None, _model(read_in_use(state_dir))
     if as_json:
-        print_json({"daemon": daemon, "model": model, "sources": sources})
+        print_json({"daemon": daemon, "model": model, "sources": sources, "feedback": feedback})
     else:
         _print_sources(sources, daemon)
+        print_feedback(feedback, now)
         _print_model(model)
     codes = [source["exit_code"] for source in sources.values()]
     raise typer.Exit(gravest([*codes, model["exit_code"] if model else 0]))

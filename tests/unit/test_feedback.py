@@ -13,24 +13,10 @@ from smartticket_daemon.errors import AccessDenied, JournalError, NoRoom, RateLi
 from smartticket_daemon.feedback import Looking, Rounds, look_again
 from smartticket_daemon.runner import run_once
 from smartticket_daemon.testing import InMemoryConnector
+from tests.agents import retag, triaged
 from tests.desk import UNSURE, Desk
 
 HOUR = Looking()
-
-
-def triaged(desk: Desk, *subjects: str) -> list[str]:
-    """Tickets that were delivered and triaged, an hour and a second ago."""
-    tickets = [desk.remote.deliver(subject, "It broke.") for subject in subjects]
-    assert run_once([desk.source()]) == 0
-    desk.clock.forward(hours=1, seconds=1)
-    return tickets
-
-
-def retag(desk: Desk, ticket: str, *tags: str) -> None:
-    """An agent puts these in place of all tags of ours."""
-    there = desk.remote.tickets[ticket].tags
-    there.difference_update({tag for tag in there if tag.startswith("category__")})
-    desk.remote.agent_tags(ticket, *(f"category__{tag}" for tag in tags))
 
 
 def opinions(desk: Desk) -> dict[str, tuple[Opinion, str | None]]:

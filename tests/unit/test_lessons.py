@@ -11,8 +11,8 @@ from smartticket_daemon.domain import Opinion
 from smartticket_daemon.errors import AccessDenied, RateLimited
 from smartticket_daemon.feedback import Looking, look_again
 from smartticket_daemon.testing import InMemoryConnector
+from tests.agents import retag, triaged
 from tests.desk import Desk
-from tests.unit.test_feedback import retag, triaged
 
 
 @pytest.fixture
