@@ -240,6 +240,10 @@ class Journal(Protocol):
         """Records whose key begins with `text` or whose ticket or message is `text`."""
         ...
 
+    def records(self, source: str, tickets: Iterable[str]) -> list[Record]:
+        """Everything of these tickets, duplicates included, oldest first."""
+        ...
+
     def delivered(
         self, source: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Record]:

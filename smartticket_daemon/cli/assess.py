@@ -32,6 +32,7 @@ def assess(
     from smartticket_daemon.errors import TransientError
     from smartticket_daemon.history.assessing import assess as assess_all
     from smartticket_daemon.history.assessing import costs
+    from smartticket_daemon.history.recalling import extent_of
     from smartticket_daemon.service import Stop
 
     logs.configure(quiet=sys.stderr.isatty())
@@ -40,7 +41,7 @@ def assess(
     with opened(source, configuration, stop) as own, Bar(stop) as bar:
         labels = labels_of(label_field, label_tag_prefix, group=label_group, policy=own.judge.policy)
         stop.install()
-        bar.show(total=last)
+        bar.show(total=min(last, extent_of(own, aware(since)).tickets or last))
         for found in assess_all(own, labels, aware(since), last, bar.wait):
             bar.show(f"would be tagged {found.overall.applied:,}", completed=found.tickets)
         if stop():

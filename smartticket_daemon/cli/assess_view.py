@@ -222,7 +222,7 @@ def page_of(report: Report) -> str:
         "expected": _expected,
         "n": "{:,}".format,
     }
-    environment.filters |= {"named": named, "words": words}
+    environment.filters |= {"named": named, "words": words, "plain": printable}
     return environment.get_template("assess.html").render(
         report=report, found=report.found, overall=report.found.overall
     )

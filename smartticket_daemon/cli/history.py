@@ -58,21 +58,22 @@ def pull(
     logs.configure(quiet=sys.stderr.isatty())
     configuration = load_settings(config)
     _refuse_place(out, configuration)
-    stop, error = Stop(), ""
+    stop, error = Stop(), None
     with opened(source, configuration, stop) as own:
         labels = labels_of(label_field, label_tag_prefix, group=label_group, policy=own.judge.policy)
         file = TrainingFile(out)
         job = Pull(own, labels, file, aware(since), limit)
         with file.opened(job.wanted) as begun:
-            reached, code = begun, 0
+            job.reached = begun
             stop.install()
-            if not begun.finished:
-                try:
-                    reached = _run(job, begun, Bar(stop), as_json=as_json)
-                    code = TransientError.exit_code if stop() and not reached.finished else 0
-                except TransientError as trouble:
-                    reached, code, error = job.reached, trouble.exit_code, str(trouble)
-    _conclude(job, file, reached, error or _end(reached, stopped=bool(code)), as_json=as_json)
+            try:
+                if not begun.finished:
+                    _run(job, Bar(stop), as_json=as_json)
+            except TransientError as trouble:
+                error = trouble
+    code = error.exit_code if error else 75 if stop() and not job.reached.finished else 0
+    end = f"{error}; {GOES_ON}" if error else _end(job.reached, stopped=bool(code))
+    _conclude(job, file, end, as_json=as_json)
     raise typer.Exit(code)
 
 
@@ -86,28 +87,27 @@ def _refuse_place(out: Path, configuration: Configuration) -> None:
         raise ConfigurationError(f"{out} lies in the state directory, which holds no customers' text")
 
 
-def _run(job: Pull, begun: Reached, bar: Bar, *, as_json: bool) -> Reached:
+def _run(job: Pull, bar: Bar, *, as_json: bool) -> None:
     from smartticket_daemon.cli.bar import since_words
 
     kind, since = job.source.connector.kind, since_words(job.since)
     say(f"History of {job.source.name} ({kind}), newest first, label: {job.labels}{since}")
-    if not job.held_until:
-        _announce(job, begun, bar, as_json=as_json)
+    _announce(job, bar, as_json=as_json)
     say("  nothing is written at the source")
 
     def moved(reached: Reached) -> None:
         bar.show(f"written {reached.written:,}", completed=reached.read)
 
     with bar:
-        return job.run(begun, moved, bar.wait)
+        job.run(moved, bar.wait)
 
 
-def _announce(job: Pull, begun: Reached, bar: Bar, *, as_json: bool) -> None:
+def _announce(job: Pull, bar: Bar, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from smartticket_daemon.cli.bar import duration, number
 
-    estimate = job.estimate(begun)
+    begun, estimate = job.reached, job.estimate()
     bar.show(total=None if estimate.tickets is None else begun.read + estimate.tickets)
     if as_json:
         print_json({"estimate": {**job.wanted, "before": begun.read, **asdict(estimate)}})
@@ -122,8 +122,10 @@ def _end(reached: Reached, *, stopped: bool) -> str:
     return f"{'stopped' if stopped else 'limit reached'}; {GOES_ON}"
 
 
-def _conclude(job: Pull, file: TrainingFile, reached: Reached, end: str, *, as_json: bool) -> None:
+def _conclude(job: Pull, file: TrainingFile, end: str, *, as_json: bool) -> None:
     from smartticket_daemon.cli.bar import counted
+
+    reached = job.reached
 
     told: dict[str, Any] = {**job.wanted, "file": str(file.path), "read": reached.read}
     told |= {

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from smartticket_daemon.backfilling import Estimate, ageless, calls_each
-from smartticket_daemon.domain import Action, Decision, Message, Mode, Status
+from smartticket_daemon.domain import Action, Decision, Extent, Message, Mode, Status
+from smartticket_daemon.errors import TransientError
 from smartticket_daemon.history.labels import Given, Labels, Ours, ours_among
 from smartticket_daemon.history.recalling import Wait, as_if_new, past_of, recall
 from smartticket_daemon.judge import Verdict
@@ -173,7 +174,10 @@ def costs(source: Source, found: Assessment, since: datetime | None) -> Costs:
     mode = Mode.SUGGEST if mode is Mode.OBSERVE else mode
 
     def estimate(after: datetime | None, tickets: int) -> Estimate:
-        extent = past_of(source).extent(after)
+        try:
+            extent = past_of(source).extent(after)
+        except TransientError:
+            extent = Extent()  # all the rest is known, and must not be lost for this
         each = calls_each(source, extent, mode)
         share = tickets / found.tickets if found.tickets else 1.0
         return Estimate.of(extent, None if each is None else each * share, 0, None)

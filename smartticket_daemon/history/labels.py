@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from smartticket_daemon.domain import Action, Message, State
+from smartticket_daemon.domain import Action, Message
 from smartticket_daemon.policy import Policy
 from smartticket_daemon.ports import Journal, Record
 
@@ -105,23 +105,18 @@ class Labels:
 def ours_among(journal: Journal, source: str, tickets: set[str], policy: Policy) -> Mapping[str, Ours]:
     """What we set at each of these tickets, as far as the journal knows."""
     found: dict[str, Ours] = {}
-    for known in journal.known(source, tickets):
-        if known.state is State.OBSERVED:
-            continue
-        for record in journal.find(known.key):
-            found[known.ref.ticket] = _adding(found.get(known.ref.ticket, Ours()), record, policy)
+    for record in journal.records(source, tickets):
+        found[record.ref.ticket] = _adding(found.get(record.ref.ticket, Ours()), record, policy)
     return found
 
 
 def _adding(ours: Ours, record: Record, policy: Policy) -> Ours:
     if record.receipt is not None:
         return ours.plus(record.receipt.tags, record.receipt.route)
-    decision = record.decision
-    if not record.attempts or decision.action is Action.SKIP:
+    category = policy.categories.get(record.decision.category or "")
+    if category is None or not record.attempts or record.decision.action is Action.ABSTAIN:
         return ours
-    tags = [policy.unsure_tag] if decision.action is Action.ABSTAIN else []
-    category = policy.categories.get(decision.category or "") if decision.action is Action.APPLY else None
-    return ours.plus([*tags, category.tag] if category else tags, category.route if category else None)
+    return ours.plus([category.tag], category.route)
 
 
 def _plain(name: str) -> str:

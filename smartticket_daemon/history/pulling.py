@@ -15,7 +15,7 @@ from smartticket_daemon.domain import Batch, Cursor, Message
 from smartticket_daemon.errors import CursorExpired
 from smartticket_daemon.filters import normal_address, reason_to_skip
 from smartticket_daemon.history.labels import Labels, Ours, ours_among
-from smartticket_daemon.history.recalling import ENDED, Wait, as_if_new, held_until, past_of, recall
+from smartticket_daemon.history.recalling import ENDED, Wait, as_if_new, extent_of, recall
 from smartticket_daemon.history.training_file import Reached, TrainingFile
 from smartticket_daemon.judge import text_of
 from smartticket_daemon.pipeline import Source
@@ -27,10 +27,7 @@ Row = dict[str, str | None]
 
 
 class Pull:
-    """One run, which writes at most `limit` rows.
-
-    Raises ConfigurationError where the connector cannot read its past.
-    """
+    """One run, which writes at most `limit` rows. Raises what `recall` raises."""
 
     def __init__(
         self, source: Source, labels: Labels, file: TrainingFile, since: datetime | None, limit: int | None
@@ -41,9 +38,9 @@ class Pull:
         self.limit = limit
         self.new = 0
         self.reached = Reached({})
+        """How far the file came; set to what its note says before a run."""
         self._file = file
         self._names: set[str] = set()
-        self._past = past_of(source)
         self._rules = ageless(source.judge.rules, source.clock())
 
     @property
@@ -52,25 +49,19 @@ class Pull:
         since = self.since.isoformat() if self.since else ""
         return {"source": self.source.name, "label": str(self.labels), "since": since}
 
-    @property
-    def held_until(self) -> datetime | None:
-        """Until when the source must be asked nothing."""
-        return held_until(self.source)
-
-    def estimate(self, reached: Reached) -> Estimate:
+    def estimate(self) -> Estimate:
         """What is left to read; asks the source."""
-        return Estimate.of(self._past.extent(self.since), 0.0, reached.read, None)
+        return Estimate.of(extent_of(self.source, self.since), 0.0, self.reached.read, None)
 
-    def run(self, reached: Reached, moved: Callable[[Reached], None], wait: Wait) -> Reached:
-        """On from where the file came to, until all is read, the limit is met, or a stop was asked for."""
-        self.reached, self._names = reached, self._file.names()
+    def run(self, moved: Callable[[Reached], None], wait: Wait) -> None:
+        """On from what was `reached`, until all is read, the limit is met, or a stop was asked for."""
+        self._names = self._file.names()
         try:
             self._read(moved, wait)
         except CursorExpired as error:
             log.error("cursor_expired", source=self.source.name, error=str(error))
             self.reached = replace(self.reached, cursor=None, left_out={})
             self._read(moved, wait)
-        return self.reached
 
     def _read(self, moved: Callable[[Reached], None], wait: Wait) -> None:
         cursor = Cursor(self.reached.cursor) if self.reached.cursor else None

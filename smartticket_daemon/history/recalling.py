@@ -10,7 +10,7 @@ import structlog
 
 from smartticket_daemon.backfilling import LIMIT, TICK
 from smartticket_daemon.backoff import asked_wait, must_wait
-from smartticket_daemon.domain import Batch, Cursor, Message, Status
+from smartticket_daemon.domain import Batch, Cursor, Extent, Message, Status
 from smartticket_daemon.errors import ConfigurationError, RateLimited, TransientError
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import Policy
@@ -35,6 +35,15 @@ def held_until(source: Source) -> datetime | None:
     """Until when the source must be asked nothing: it said so to an earlier process."""
     until = source.journal.health(source.name).not_before
     return until if must_wait(until, source.clock()) else None
+
+
+def extent_of(source: Source, since: datetime | None) -> Extent:
+    """How much there is; nothing is known where the source wants to be left alone just now."""
+    past = past_of(source)
+    try:
+        return Extent() if held_until(source) else past.extent(since)
+    except RateLimited:
+        return Extent()
 
 
 def recall(source: Source, cursor: Cursor | None, since: datetime | None, wait: Wait) -> Iterator[Batch]:

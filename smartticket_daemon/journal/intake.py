@@ -109,11 +109,16 @@ def _new_row(entry: Entry, name: str, backlog: bool, now: datetime) -> dict[str,
 
 def known(connection: Connection, name: str, tickets: Iterable[str]) -> list[Known]:
     """Messages of these tickets in the order in which they were recorded."""
+    return [known_from(row) for row in of_tickets(connection, name, tickets)]
+
+
+def of_tickets(connection: Connection, name: str, tickets: Iterable[str]) -> list[Row[Any]]:
+    """Their rows, in the order in which they were recorded."""
     rows: list[Row[Any]] = []
     for some in _chunks(set(tickets)):
         mine = (message.c.source == name) & message.c.ticket.in_(some)
         rows += connection.execute(select(message).where(mine)).all()
-    return [known_from(row) for row in sorted(rows, key=lambda row: row.id)]
+    return sorted(rows, key=lambda row: row.id)
 
 
 def threads(connection: Connection, name: str, fingerprints: Iterable[str]) -> set[str]:

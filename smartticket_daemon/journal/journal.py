@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from smartticket_daemon.domain import Cursor, Key, Receipt
 from smartticket_daemon.journal import feedback, intake, views, work
+from smartticket_daemon.journal.rows import record_from
 from smartticket_daemon.journal.schema import source as sources
 from smartticket_daemon.journal.store import Store
 from smartticket_daemon.ports import (
@@ -141,6 +142,11 @@ class SqlJournal(Journal):
         """See `Journal.find`."""
         with self._store.reading() as connection:
             return views.find(connection, text)
+
+    def records(self, source: str, tickets: Iterable[str]) -> list[Record]:
+        """See `Journal.records`."""
+        with self._store.reading() as connection:
+            return [record_from(row) for row in intake.of_tickets(connection, source, tickets)]
 
     def delivered(
         self, source: str | None = None, since: datetime | None = None, until: datetime | None = None

@@ -69,6 +69,16 @@ class ViewsContract:
         record(journal, skipped("1", "agent", source="other"), source="other")
         assert journal.reasons() == {SOURCE: {"list": 2, "bounce": 1}, "other": {"agent": 1}}
 
+    def test_the_records_of_some_tickets(self, journal: Journal) -> None:
+        one, two, other = entry("m1", ticket="T"), skipped("m2", ticket="T"), entry("m3", ticket="U")
+        record(journal, one, two, other, entry("m4", ticket="V"))
+        record(journal, entry("m5", ticket="T", source="other"), source="other")
+        assert [r.key for r in journal.records(SOURCE, ["U", "T", "T", "X"])] == [
+            one.ref.key, two.ref.key, other.ref.key,
+        ]  # fmt: skip
+        assert journal.records(SOURCE, []) == []
+        assert journal.records(SOURCE, ["T"])[0] == journal.find(one.ref.key)[0]
+
     def test_find_by_key_ticket_or_message(self, journal: Journal) -> None:
         one, two = entry("m1", ticket="T"), skipped("m2", ticket="T")
         record(journal, one, two)
