@@ -11,7 +11,7 @@ import typer
 
 from smartticket_daemon.cli.bar import duration, number, since_words
 from smartticket_daemon.cli.common import print_table, printable
-from smartticket_daemon.cli.past import named, words
+from smartticket_daemon.cli.past import ELSEWHERE, named, words
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Settings
@@ -153,13 +153,16 @@ def print_report(report: Report) -> None:
     typer.echo(f"  would be marked unsure {_part(found.abstained.total(), found.tickets)}")
     typer.echo(f"  would be left alone    {_part(found.skipped.total(), found.tickets)}")
     reasons = named(found.abstained + found.skipped)
-    print_table("Why not tagged", ("reason", "tickets"), [[name, f"{n:,}"] for name, n in reasons])
+    if reasons:
+        print_table("Why not tagged", ("reason", "tickets"), [[name, f"{n:,}"] for name, n in reasons])
     title = f"Agreement with agents ({report.label})"
     rows = [_row(name, own) for name, own in sorted(found.per_category.items())]
     columns = ("category", "would be tagged", "compared", "agents agree", "share", "95 % interval")
     print_table(title, columns, [*rows, _row("all", overall)])
     if report.verdict:
         typer.echo(report.verdict)
+    if not overall.compared and overall.applied:
+        typer.echo(f"Nothing was found at: {report.label}; {ELSEWHERE}")
     for reason, tickets in found.uncompared.most_common():
         typer.echo(f"not compared: {tickets:,} ({words(reason)})")
     _print_wrong(report.wrong)

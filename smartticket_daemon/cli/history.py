@@ -17,7 +17,15 @@ from smartticket_daemon.cli.common import (
     print_json,
     say,
 )
-from smartticket_daemon.cli.past import LabelField, LabelGroup, LabelTagPrefix, labels_of, named, opened
+from smartticket_daemon.cli.past import (
+    ELSEWHERE,
+    LabelField,
+    LabelGroup,
+    LabelTagPrefix,
+    labels_of,
+    named,
+    opened,
+)
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
@@ -142,6 +150,8 @@ def _conclude(job: Pull, file: TrainingFile, end: str, *, as_json: bool) -> None
     )
     if reached.left_out:
         typer.echo(f"  left out: {counted(dict(named(reached.left_out)))}")
+    if not reached.written and "no_label" in reached.left_out:
+        typer.echo(f"no label was found at: {job.labels}; {ELSEWHERE}")
     typer.echo(end)
     if reached.finished and reached.written:
         columns = "--label label --subject subject --body body --group group --time created"

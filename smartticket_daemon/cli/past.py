@@ -31,6 +31,7 @@ LabelGroup = Annotated[
     bool, typer.Option("--label-group", help="The category is the group that the ticket ended in.")
 ]
 PREFIX = "category__"
+ELSEWHERE = "--label-field, --label-tag-prefix and --label-group say where agents put it"
 REASONS = {
     "below_threshold": "not sure enough",
     "no_threshold": "a category that it never applies by itself",

@@ -15,10 +15,13 @@ import pytest
 
 from smartticket_training.corpus import load_corpus
 from tests.acceptance.program import BILLING, PROGRAM, Desk, run
+from tests.acceptance.test_backfill import OnDovecot
 from tests.doubles.hour import Hour
 from tests.doubles.server import Request
 from tests.doubles.zendesk import ZendeskDouble
+from tests.servers.mailserver import Server
 
+pytest_plugins = ["tests.servers.fixtures"]
 PATIENCE = 60.0
 COUNT = 60
 TRAINS = "--label label --subject subject --body body --group group --time created"
@@ -189,6 +192,29 @@ def test_an_untouched_tag_of_ours_is_no_label(desk: Desk) -> None:
     assert shown["not_compared"] == {"our_own_label": 4}
     assert desk.files() == before
     assert desk.once()["applied"] == 6
+
+
+@pytest.mark.dovecot
+def test_keywords_that_people_set_are_labels(dovecot: Server, tmp_path: Path) -> None:
+    backlog = OnDovecot(tmp_path, dovecot.account())
+    with backlog.account.client("INBOX") as client:
+        uids = client.search()
+        client.add_flags(uids[:7], [b"category__billing"], silent=True)
+        client.add_flags(uids[7:9], [b"Category__Hardware"], silent=True)
+    before = backlog.account.rows("INBOX", "FLAGS")
+    out = tmp_path / "tickets.jsonl"
+    done = run("history", "pull", "desk", "--out", out, "--json", "--config", backlog.config)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])["history"]
+    assert (told["written"], told["left_out"]) == (9, {"no_label": len(uids) - 9})
+    assert {row["label"].lower() for row in rows(out)} == {"billing", "hardware"}
+    shown = json.loads(run("assess", "desk", "--json", "--config", backlog.config).stdout)
+    assert (shown["tickets"], shown["agreement"]["compared"]) == (len(uids), 7)
+    assert {label.lower() for label in shown["labels_unknown_to_the_model"]} == {"hardware"}
+    after = backlog.account.rows("INBOX", "FLAGS")
+    assert [row[b"FLAGS"] for row in after.values()] == [row[b"FLAGS"] for row in before.values()]
+    assert backlog.drafts() == {}
+    assert not backlog.state.exists()
 
 
 def test_interrupted_it_ends_cleanly_and_goes_on(desk: Desk) -> None:

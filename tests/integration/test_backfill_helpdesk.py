@@ -42,7 +42,9 @@ class Backlog:
         plan = policy(self._mode)
 
         def rules(now: datetime) -> FilterRules:
-            return FilterRules(plan.category_tags, frozenset(), False, None, None, now)
+            return FilterRules(
+                own_addresses=frozenset(), triage_replies=False, max_age=None, start=None, now=now
+            )
 
         return Source(
             name="acme",
