@@ -91,6 +91,14 @@ def train(
         bool,
         typer.Option("--with-confirmations", help="Also what they left as it was on finished tickets."),
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="The report, an HTML file [the name of --out with .html].")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write neither report nor card.")] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", help="A model to compare with [the one at work with --config]."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Train a model on your own labelled tickets, on what agents corrected, or both.
@@ -103,6 +111,7 @@ def train(
     else:
         _one_way(text, subject, body)
     heads = {"priority": priority, "sentiment": sentiment, **_named(head or [])}
+    page = None if no_report else report or out.absolute().with_name(f"{out.absolute().name}.html")
     api = _training()
     lessons = _lessons(config, confirmations=with_confirmations) if with_feedback else ()
     trained = api.train(
@@ -127,10 +136,14 @@ def train(
         jobs=jobs,
         backend=backend,
         lessons=lessons,
+        report=page,
+        compare=_at_work(compare, config) if page else None,
         progress=_say_stage,
     )
     _say_trained(trained, small_classes)
     say(f"model written to {out}, digest {trained.digest[:12]}")
+    if page:
+        say(f"report written to {page}")
 
 
 def _feedback_alone(
@@ -146,6 +159,22 @@ def _lessons(config: Path | None, *, confirmations: bool) -> Sequence[Any]:
     from smartticket_daemon.cli.lessons import lessons_of
 
     return lessons_of(config, confirmations=confirmations).lessons
+
+
+def _at_work(compare: Path | None, config: Path | None) -> Any:
+    """The model to compare with; None where none is named, or the one at work cannot be used."""
+    from smartticket_daemon.assemble import load_model
+    from smartticket_daemon.cli.common import load_settings
+    from smartticket_daemon.errors import ModelError
+    from smartticket_model import load
+
+    if compare or config is None:
+        return load(compare) if compare else None
+    try:
+        return load_model(load_settings(config).settings)
+    except ModelError as error:
+        say(f"nothing is compared with the model at work, which cannot be used: {error}")
+        return None
 
 
 def _say_trained(trained: Any, small_classes: SmallClasses) -> None:

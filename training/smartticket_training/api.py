@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from smartticket_daemon.errors import ConfigurationError, DataError
-from smartticket_model import load
+from smartticket_model import Model, load
 from smartticket_training.build import Trained, build, kept_numbers
 from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
 from smartticket_training.cleaning import small_classes as found_small
@@ -49,6 +50,8 @@ def train(
     jobs: int = -1,
     backend: str = "threading",
     lessons: Sequence[Lesson] = (),
+    report: str | Path | None = None,
+    compare: Model | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> Trained:
     """Train a model on a data file and write it to the folder `out`.
@@ -62,8 +65,9 @@ def train(
     artifact is trained on all; `held_out` gives another share. `out_of_scope` is a file with the same text
     columns whose messages belong to no category. `target_precision` (0 to 1) sets the thresholds. `pipeline`
     names a file for the same model as a scikit-learn pipeline, written with joblib; its input is a list of
-    (subject, body). `jobs` (-1: all cores) parts run at once on the joblib `backend`. The same data, options
-    and library versions give the same bytes, whatever the jobs.
+    (subject, body). `report` names an HTML file to write for people, with the card that then lies in `out`;
+    `compare` is the model that is at work, to compare with. `jobs` (-1: all cores) parts run at once on the
+    joblib `backend`. The same data, options and library versions give the same bytes, whatever the jobs.
 
     Raises DataError for the file, ConfigurationError for an `out` that is not empty (unless `force`).
     """
@@ -73,9 +77,12 @@ def train(
     check_backend(backend)
     folder = Path(out)
     _check_free(folder, force)
+    if report is not None:
+        _check_report(Path(report), folder, force)
     if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
         raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
     progress("read", 0.0)
+    columns = None
     if data is None or label is None:
         rows, foreign = shipped_rows()
     else:
@@ -85,7 +92,7 @@ def train(
     rows = with_lessons(rows, lessons) if lessons else rows
     progress("read", 1.0)
     options = Options(features, seed, jobs, backend, held_out)
-    return train_on(
+    trained = train_on(
         rows,
         folder,
         target_precision,
@@ -96,6 +103,14 @@ def train(
         progress=progress,
         name=str(data or "the shipped corpus"),
     )
+    if report is not None:
+        from smartticket_training.report import Facts, settings_of, write_report
+
+        progress("report", 0.0)
+        asked = settings_of(data, columns, options, small_classes, len(lessons))
+        write_report(Facts(trained, asked, compare, datetime.now(UTC).date()), Path(report), seed)
+        progress("report", 1.0)
+    return trained
 
 
 def shipped_rows() -> tuple[Dataset, list[tuple[str, str]]]:
@@ -174,6 +189,13 @@ def _check(target_precision: float, held_out: float) -> None:
         raise ConfigurationError("the target precision lies above 0 and at most at 1, as 0.9")
     if not 0 <= held_out < 1:
         raise ConfigurationError("the share held out lies between 0 and 1, as 0.2")
+
+
+def _check_report(file: Path, folder: Path, force: bool) -> None:
+    if file.resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"the report must lie outside {folder}, which holds no word of a ticket")
+    if not force and file.exists():
+        raise ConfigurationError(f"{file} exists; choose another --report or add --force")
 
 
 def _check_free(folder: Path, force: bool) -> None:

@@ -42,7 +42,7 @@ def held_out(data: Dataset, share: float, seed: int) -> Split | None:
     Rows of a group that has a row held out are not learnt from. None when nothing is left on one side.
     """
     count = len(data.labels)
-    order = _by_time(data.times) if data.times else _by_chance(data.groups, count, seed)
+    order = by_time(data.times) if data.times else _by_chance(data.groups, count, seed)
     unseen = np.sort(order[count - round(count * share) :])
     if data.groups:
         groups = np.array(data.groups, dtype=object)
@@ -55,7 +55,7 @@ def held_out(data: Dataset, share: float, seed: int) -> Split | None:
     return (seen, unseen) if len(unseen) and len(set(np.array(data.labels)[seen])) > 1 else None
 
 
-def _by_time(times: Sequence[str]) -> Numbers:
+def by_time(times: Sequence[str]) -> Numbers:
     """Row numbers from the earliest to the latest; rows of one moment in file order."""
     import pandas as pd
 
