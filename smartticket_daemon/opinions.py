@@ -39,7 +39,7 @@ def opinion_of(judged: Judged, state: RemoteState, policy: Policy, teacher: Teac
     return UNDECIDED if stands and state.status not in FINISHED else told
 
 
-def _by_tag(judged: Judged, state: RemoteState, policy: Policy) -> Told:
+def _by_tag(judged: Judged, state: RemoteState, policy: Policy) -> Told | None:
     names = {category.tag.lower(): name for name, category in policy.categories.items()}
     ours = {tag.lower() for tag in judged.ours}
     there = {tag.lower() for tag in state.tags} & names.keys()
@@ -49,7 +49,7 @@ def _by_tag(judged: Judged, state: RemoteState, policy: Policy) -> Told:
     own = policy.categories.get(judged.record.decision.category or "")
     written = own.tag.lower() if own else ""
     if written not in ours:
-        return UNDECIDED
+        return None  # another model or other settings must not wipe out what was seen before
     if written in there:
         return UNDECIDED if theirs else (Opinion.CONFIRMED, None)
     return _chosen(theirs, Opinion.CORRECTED) if theirs else (Opinion.REJECTED, None)
