@@ -107,7 +107,7 @@ class Walk:
     @property
     def over(self) -> bool:
         """Whether this run has met all that it is to meet."""
-        return self.finished or self.new == self.limit
+        return self.finished or (self.limit is not None and self.new >= self.limit)
 
     @property
     def held_until(self) -> datetime | None:
@@ -137,7 +137,9 @@ class Walk:
         reached = Backfill(batch.cursor, self.reached.tickets + size, self.since)
         if self.limit is not None:
             whole, batch = batch, _at_most(source, batch, self.limit - self.new)
-            reached = reached if whole is batch else self.reached
+            if whole is not batch:
+                reached = self.reached
+                self._batches = None  # nothing behind the rest may be met before it
         self.new += take_in(source, batch, partial(self._store, reached))
         self.met += len(batch.messages) + len(batch.unreadable)
         self.reached = reached
@@ -231,7 +233,7 @@ def ageless(rules: Callable[[datetime], FilterRules], now: datetime) -> FilterRu
 def _at_most(source: Source, batch: Batch, room: int) -> Batch:
     """The batch without what goes beyond the first `room` messages that the journal does not know."""
     known = {item.key for item in source.journal.known(source.name, {m.ref.ticket for m in batch.messages})}
-    unknown = [m.ref.key for m in batch.messages if m.ref.key not in known]
+    unknown = list(dict.fromkeys(m.ref.key for m in batch.messages if m.ref.key not in known))
     beyond = set(unknown[room:])
     if not beyond:
         return batch

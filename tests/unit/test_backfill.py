@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from smartticket_daemon.backfilling import LIMIT, Estimate, Walk, first_poll
-from smartticket_daemon.domain import Extent, Mode
+from smartticket_daemon.domain import Batch, Extent, Mode, Unreadable
 from smartticket_daemon.errors import ConfigurationError, RateLimited
 from smartticket_daemon.polling import DONE, poll
 from tests.desk import START, Desk
@@ -115,6 +116,30 @@ def test_a_limit_is_kept_within_a_batch_and_the_next_run_goes_on(late: Desk) -> 
         ledgers.append(late.ledger()["applied"])
     assert ledgers == [3, 6, 7, 7]
     assert [late.notes(name) for name in names] == [1] * 7
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_what_cannot_be_read_counts_towards_a_limit_and_hides_nothing(late: Desk, limit: int) -> None:
+    names = backlog(late, 7)
+    for _ in range(8):
+        source = late.source()
+        source.connector.past = with_unreadable(source.connector.past)  # type: ignore[attr-defined]
+        walk = Walk(source, limit=limit)
+        assert walk.run(Patient(late)) == DONE
+        assert limit <= walk.new <= limit + 1 or walk.finished
+    assert [late.notes(name) for name in names] == [1] * 7
+    assert late.ledger() == {"seen": 11, "applied": 7, "quarantined": 4}
+
+
+def with_unreadable(past: Callable[..., Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
+    """The same batches, each with one more ticket, which nobody can read."""
+
+    def read(*place: Any) -> Iterator[Batch]:
+        for batch in past(*place):
+            ref = replace(batch.messages[0].ref, ticket=f"torn {batch.cursor}", message="torn")
+            yield replace(batch, unreadable=(Unreadable(ref, "malformed"),))
+
+    return read
 
 
 def test_since_ends_a_walk_and_an_earlier_date_meets_the_rest(late: Desk) -> None:
