@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartticket_daemon.cli.common import ConfigOption, JsonOption, Moment, aware, load_settings
+from smartticket_daemon.cli.past import need_source
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
     from smartticket_daemon.ports import Journal
-    from smartticket_daemon.source_settings import SourceSettings
 
 
 def backfill(
@@ -44,7 +44,7 @@ def backfill(
 
     logs.configure(quiet=dry_run or sys.stderr.isatty())
     configuration = load_settings(config)
-    settings = _settings_of(source, configuration)
+    need_source(source, configuration)
     asks = not (yes or dry_run)
     if asks and not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask on; --yes starts without asking")
@@ -63,19 +63,12 @@ def backfill(
             if asks and not walk.finished:
                 typer.confirm("Go on?", err=True, abort=True)
             stop.install()
-            if settings.start == "now" and not dry_run:
+            if configuration.sources[source].start == "now" and not dry_run:
                 first_poll(own)
             with view:
                 code = walk.rehearse(view) if dry_run else walk.run(view)
             view.conclude(walk, code)
     raise typer.Exit(code)
-
-
-def _settings_of(source: str, configuration: Configuration) -> SourceSettings:
-    if source in configuration.sources:
-        return configuration.sources[source]
-    names = ", ".join(configuration.sources) or "none"
-    raise typer.BadParameter(f"no source {source!r} in the settings; there are: {names}")
 
 
 @contextmanager
