@@ -89,6 +89,15 @@ def test_a_job_that_takes_long_is_left_to_itself_and_recognised_later(account: A
     assert job_calls(account) == 1
 
 
+def test_what_an_earlier_job_set_is_ours_and_what_a_person_set_is_theirs(account: Account) -> None:
+    connector, refs = arrived(account, 3)
+    tag_all(connector, refs[:2], PLAN)
+    account.agent_tags(refs[2].ticket, *PLAN.tags)
+    outcomes = tag_all(account.connect(), refs, PLAN)
+    assert [outcomes[ref.key].tags for ref in refs] == [PLAN.tags, PLAN.tags, ()]
+    assert job_calls(account) == 1
+
+
 def test_what_another_program_tagged_is_not_ours(account: Account) -> None:
     connector, refs = arrived(account, 1)
     record = account.double.tickets[int(refs[0].ticket)]

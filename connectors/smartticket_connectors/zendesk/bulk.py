@@ -93,13 +93,13 @@ class Bulk:
         for ref, triage, key in some:
             try:
                 plan = self._plan(ref, triage, key, found)
-            except (Overtaken, RejectedError) as error:
-                yield key, error
+                if not plan.tags:  # a job whose end we never saw may have set them all
+                    yield key, self._writer.applied(ref, key) or Receipt()
+                    continue
+            except (Overtaken, RejectedError, TransientError) as error:
+                yield key, _alone(error)
                 continue
-            if plan.tags:
-                plans.append(plan)
-            else:
-                yield key, Receipt()
+            plans.append(plan)
         groups = _alike(plans)
         self._desk.session.room(_ROOM * len(groups) + 1)
         jobs = [self._begin(alike) for alike in groups]
@@ -184,7 +184,7 @@ class Bulk:
                 try:
                     yield plan.key, self._outcome(plan, job, found)
                 except (Overtaken, RejectedError, TransientError) as error:
-                    yield plan.key, error
+                    yield plan.key, _alone(error)
 
     def _outcome(self, plan: _Plan, job: _Job, found: Found) -> Receipt:
         """What stands at the ticket counts; what the job says of it, only where nothing does."""
