@@ -184,7 +184,7 @@ class MailDesk:
 
     def train(self, data: Path, out: Path) -> None:
         """See Desk."""
-        columns = ["--label", "label", "--subject", "subject", "--body", "body", "--jobs", "1"]
+        columns = ["--label", "label", "--subject", "subject", "--body", "body", "--jobs", "1", "--no-report"]
         told = self._run("train", "--data", str(data), *columns, "--out", str(out), "--with-feedback")
         sys.stdout.write("".join(f"  {line}\n" for line in told.splitlines() if line.startswith("feedback")))
 

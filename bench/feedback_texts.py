@@ -11,7 +11,7 @@ from smartticket_training.corpus import CATEGORIES, Ticket, load_corpus
 
 PAIR = ("billing", "refund_cancellation")
 """The categories that the first model confuses: of the second it has seen but a few tickets."""
-KNOWN = {"refund_cancellation": 10, "billing": 110}
+KNOWN = {"refund_cancellation": 10}
 OTHERS_KNOWN = 150
 UNSEEN = 70
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")

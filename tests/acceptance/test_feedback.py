@@ -59,7 +59,7 @@ def test_status_tells_and_train_learns(desk: Desk, tmp_path: Path) -> None:
     texts = {"billing": "my invoice is wrong", "refund_cancellation": "please refund my order"}
     rows = [{"text": f"{text} {n}", "label": label} for label, text in texts.items() for n in range(9)]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    columns = ("--label", "label", "--text", "text", "--out", str(tmp_path / "model"))
+    columns = ("--label", "label", "--text", "text", "--no-report", "--out", str(tmp_path / "model"))
     done = desk.run("train", "--data", str(data), *columns, "--with-feedback")
     assert done.returncode == 0, done.stderr
     assert "feedback: corrected 1, labelled 0, confirmed 0" in done.stderr
