@@ -105,6 +105,8 @@ def train(
 
     Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
     """
+    if with_confirmations and not with_feedback:
+        raise typer.BadParameter("--with-confirmations adds to --with-feedback: name that as well")
     if data is None or label is None:
         columns = [text, subject, body, group, time, priority, sentiment, out_of_scope, *(head or [])]
         _feedback_alone(data, label, with_feedback, columns)
