@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from smartticket_training.fit import Options
 from smartticket_training.report import Facts, write_report
 from smartticket_training.report.card import card
 from smartticket_training.report.findings import suspects
-from smartticket_training.report.growth import learning_curve
+from smartticket_training.report.growth import Size, last_doubling, learning_curve
+from smartticket_training.report.private import names_in
 from smartticket_training.report.terms import useful_terms
 from smartticket_training.report.write import report
 
@@ -132,11 +134,13 @@ def test_no_text_of_a_ticket_is_shown(page: Page, trained: Trained) -> None:
         assert sorted(runs & {tuple(words[n : n + 5]) for n in range(len(words) - 4)}) == []
 
 
-def test_what_one_customer_wrote_is_not_shown_and_what_many_wrote_is(html: str) -> None:
-    lowered = html.lower()
+def test_what_one_customer_wrote_is_not_shown_and_what_many_wrote_is(html: str, trained: Trained) -> None:
+    terms = useful_terms(trained.fitted, trained.data, seed=0, most=100)
+    words = {word for found in terms.values() for term in found for word in term.split()}
+    lowered = f"{html} {words}".lower()
     for private in ("zebulon", "quasarberg", "zork", "blim", "vexel", "plonk", "77123", "frumiousness"):
         assert private not in lowered
-    assert "wibblewobble" in lowered
+    assert "wibblewobble" in words
 
 
 def test_the_terms_speak_of_the_matter(trained: Trained) -> None:
@@ -145,6 +149,27 @@ def test_the_terms_speak_of_the_matter(trained: Trained) -> None:
         w for t in found["order_delivery"] for w in t.split()
     }
     assert {"invoice", "charged", "bill"} & {w for t in found["billing"] for w in t.split()}
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 100_000, "a@" * 50_000, "my name is " * 10_000, "Hi Aa " * 20_000, "www" * 9]
+)
+def test_looking_for_names_takes_time_by_length_alone(text: str) -> None:
+    begun = process_time()
+    names_in([text])
+    assert process_time() - begun < 1
+
+
+def test_names_are_told_from_words_by_where_they_stand() -> None:
+    texts = [
+        "Hello, my name is paul and I",
+        "Dear Ms Miller, I paid",
+        "regards,\nPaul",
+        "I paid Miller the bill",
+    ]
+    found = names_in([*texts, "ich heiße Jürgen", "je m'appelle Amélie Dupont", *["I paid the bill"] * 30])
+    assert {"paul", "miller", "jürgen", "amélie", "dupont"} <= found
+    assert {"paid", "bill", "the"}.isdisjoint(found)
 
 
 def test_labels_are_shown_as_they_are_whatever_they_hold(tmp_path: Path) -> None:
@@ -207,6 +232,11 @@ def test_the_learning_curve_ends_with_the_model_itself(trained: Trained) -> None
     assert 3 <= len(sizes) <= 5
     assert (sizes[-1].rows, judged) == (len(seen), len(unseen))
     assert sizes[0].accuracy < sizes[-1].accuracy
+
+
+def test_what_a_doubling_gives_is_told_also_where_the_last_step_is_larger() -> None:
+    assert last_doubling([Size(1000, 0.5), Size(2000, 0.7), Size(8000, 0.8)]) == pytest.approx(0.05)
+    assert last_doubling([Size(1000, 0.5)]) == 0
 
 
 def test_wrong_labels_are_found(tmp_path: Path) -> None:

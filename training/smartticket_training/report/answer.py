@@ -81,7 +81,7 @@ def _next(facts: Facts, found: Found) -> list[str]:
         count = len(found.suspects)
         items.append(f"{count:,} tickets may carry the wrong category. Look at the first of the list below.")
     if found.gain > max(found.noise, 0.01):
-        items.append(f"More tickets would help: the last doubling gave {found.gain * 100:.1f} points.")
+        items.append(f"More tickets would help: doubling them gave {found.gain * 100:.1f} points.")
     return items
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log2
 
 from smartticket_model.curve import Point
 from smartticket_training.measure import BINS
@@ -17,14 +18,15 @@ _MOST_POINTS = 60
 
 
 def growth(sizes: Sequence[Size]) -> str:
-    """Accuracy by rows learnt from; each step to the right is about a doubling."""
+    """Accuracy by rows learnt from; each doubling goes as far to the right as another."""
     shares = [size.accuracy for size in sizes]
     low = max(0.0, (min(shares) * 20 // 1) / 20 - 0.05)
     high = min(1.0, max(shares) + 0.06)
-    plot = Plot(WIDTH, 240, (-0.3, max(len(sizes) - 0.7, 0.3)), (low, high))
-    names = [(place, f"{size.rows:,}") for place, size in enumerate(sizes)]
+    places = [log2(size.rows / sizes[0].rows) for size in sizes]
+    plot = Plot(WIDTH, 240, (-0.3, places[-1] + 0.3), (low, high))
+    names = [(place, f"{size.rows:,}") for place, size in zip(places, sizes, strict=True)]
     plot.grid([(value, f"{value:.0%}") for value in _ticks(low, high)], names)
-    points = [(float(place), size.accuracy) for place, size in enumerate(sizes)]
+    points = list(zip(places, shares, strict=True))
     plot.path(points, "curve")
     for x, y in points:
         plot.dot((x, y))

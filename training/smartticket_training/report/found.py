@@ -8,7 +8,7 @@ import numpy as np
 
 from smartticket_training.report.facts import Facts
 from smartticket_training.report.findings import Pair, Suspect, most_confused, suspects
-from smartticket_training.report.growth import Size, learning_curve
+from smartticket_training.report.growth import Size, last_doubling, learning_curve
 from smartticket_training.report.rivals import Against, against_running, baseline
 from smartticket_training.report.terms import useful_terms
 
@@ -28,8 +28,8 @@ class Found:
 
     @property
     def gain(self) -> float:
-        """What the last doubling of the rows gave, in accuracy."""
-        return self.sizes[-1].accuracy - self.sizes[-2].accuracy if len(self.sizes) > 1 else 0.0
+        """What a doubling of the rows gave at the end of the learning curve, in accuracy."""
+        return last_doubling(self.sizes)
 
     @property
     def noise(self) -> float:

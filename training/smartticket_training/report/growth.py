@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -51,6 +53,14 @@ def learning_curve(fitted: Fitted, data: Dataset, seed: int) -> tuple[list[Size]
         found.append(Size(size, float((scores.argmax(axis=1) == truth[unseen]).mean())))
     last = fitted.category.out_of_fold[unseen].argmax(axis=1) == truth[unseen]
     return [*found, Size(len(seen), float(last.mean()))], len(unseen)
+
+
+def last_doubling(sizes: Sequence[Size]) -> float:
+    """How much accuracy each doubling of the rows gave between the last two sizes; 0 where there is one."""
+    if len(sizes) < 2:
+        return 0.0
+    before, last = sizes[-2:]
+    return (last.accuracy - before.accuracy) / log2(last.rows / before.rows)
 
 
 def _scores(fitted: Fitted, counts: list[csr_matrix], truth: Numbers, judged: int, size: int) -> Scores:

@@ -22,7 +22,7 @@ def learning(_facts: Facts, found: Found) -> str:
     if len(found.sizes) < 2:
         return paragraph("There are too few tickets to draw a learning curve.")
     if found.gain > max(found.noise, 0.005):
-        step = f"{found.gain * 100:+.1f} points at the last step"
+        step = f"{found.gain * 100:+.1f} points for each doubling"
         verdict = f"It still rises ({step}): more labelled tickets will help."
     else:
         verdict = (

@@ -12,7 +12,7 @@ body{margin:0;background:#fff;color:var(--ink);font:16px/1.5 system-ui,-apple-sy
 main{max-width:980px;margin:0 auto;padding:24px 20px 60px}
 h1{font-size:28px;line-height:1.2;margin:0 0 4px}
 h2{font-size:21px;margin:0 0 10px;padding-top:28px;border-top:1px solid var(--line)}
-h3{font-size:16px;margin:0 0 4px;overflow-wrap:anywhere}
+h3{font-size:16px;margin:22px 0 8px;overflow-wrap:anywhere}
 section{margin-top:32px}
 p,ul{margin:0 0 12px;max-width:72ch;overflow-wrap:anywhere}
 .soft,.read{color:var(--soft)}
@@ -24,9 +24,10 @@ a{color:var(--blue)}
 .tile b{display:block;font-size:32px;line-height:1.15}
 .side{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:24px 32px;
 align-items:start}
-.many{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,200px),1fr));gap:18px 22px}
+.many{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,200px),1fr));gap:18px 22px;
+margin:0 0 14px}
 .many p{font-size:14px;line-height:1.35;margin:0}
-figure{margin:0}
+figure{margin:0}figure h3{margin:0 0 4px}
 svg{display:block;width:100%;height:auto;max-width:560px;font-size:12px}
 .many svg{max-width:260px}
 svg text{fill:var(--ink)}svg .axis{fill:var(--soft)}svg .small{font-size:11px}svg .strong{font-weight:600}
@@ -50,7 +51,7 @@ text-overflow:ellipsis;vertical-align:middle}
 @media(max-width:520px){main{padding:16px 14px 40px}h1{font-size:24px}
 .tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:10px 12px;font-size:14px}.tile b{font-size:25px}
 .heat tbody th{max-width:110px}
-.many{grid-template-columns:1fr 1fr;gap:14px 10px}}
+.many{grid-template-columns:1fr 1fr;gap:14px 10px}.many h3{font-size:13px}.many p{font-size:13px}}
 """
 
 _POLICY = "default-src 'none';style-src 'unsafe-inline'"

@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from smartticket_model.features import clean, words
+from smartticket_model.features import MAX_CHARS, clean, words
 
 NAME_SHARE = 0.05
 """A word is taken for a name when it is introduced as one in this share of the texts that have it."""
 
-_ADDRESS = re.compile(r"\S*(?:@|://|www\.)\S*")
+_ADDRESS = ("@", "://", "www.")
 _WORD = r"([^\W\d_]+)"
 _SAID = "|".join(
     (
@@ -34,7 +34,7 @@ _ADDRESSED = re.compile(
 
 def plain_words(text: str) -> list[str]:
     """Words as the features have them, without those of addresses."""
-    return words(clean(_ADDRESS.sub(" ", text)))
+    return words(clean(" ".join(w for w in text.split() if not any(mark in w for mark in _ADDRESS))))
 
 
 def names_in(texts: Iterable[str]) -> set[str]:
@@ -45,7 +45,7 @@ def names_in(texts: Iterable[str]) -> set[str]:
     """
     everywhere: Counter[str] = Counter()
     named: Counter[str] = Counter()
-    for text in texts:
+    for text in (whole[:MAX_CHARS] for whole in texts):
         everywhere.update(set(plain_words(text)))
         groups = [*_INTRODUCED.findall(text), *_ADDRESSED.findall(text)]
         named.update({clean(word) for group in groups for word in group if word})

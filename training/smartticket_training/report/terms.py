@@ -26,7 +26,7 @@ FEWEST_GROUPS = 3
 MOST_ROWS = 10_000
 """More rows are not looked at: a sample tells the same."""
 
-_CANDIDATES = 40
+_CANDIDATES = 100
 _TELLING = 0.2
 """Of the way from chance to certainty: how much likelier the category must be where the term is."""
 
