@@ -80,7 +80,9 @@ class ImapSettings(SourceSettings):
             )
         if self.auth == "password":
             if (self.password_file is None) == (self.password is None):
-                raise ValueError('auth = "password" needs password_file (or the password in the environment)')
+                raise ValueError(
+                    'auth = "password" needs password_file, or the password in the environment, not both'
+                )
         elif (self.oauth_token_file is None) == (not self.oauth_token_command):
             raise ValueError(f'auth = "{self.auth}" needs either oauth_token_file or oauth_token_command')
         return self
