@@ -50,4 +50,4 @@ def test_agents_teach_over_imap(desk: MailDesk, tmp_path: Path) -> None:
 
 
 def test_corrections_of_a_confused_pair_help_it_alone() -> None:
-    assert run("memory", 60, seed=1, unseen=40, poison=False) == []
+    assert run("memory", 60, seed=1, unseen=60, poison=False) == []
