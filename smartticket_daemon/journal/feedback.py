@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, func, insert, select, update
 
 from smartticket_daemon.domain import Key, Opinion, State
-from smartticket_daemon.errors import JournalError
 from smartticket_daemon.journal.rows import receipt_from, record_from
 from smartticket_daemon.journal.schema import feedback, message
-from smartticket_daemon.journal.work import DELIVERED, LONGEST_WAIT
+from smartticket_daemon.journal.work import DELIVERED, LONGEST_WAIT, must_know
 from smartticket_daemon.ports import Feedback, Judged, Week
 
 _STANDS = message.c.state.in_(DELIVERED)
@@ -39,12 +38,8 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 def set_feedback(connection: Connection, found: Mapping[Key, Feedback]) -> None:
     """Each in place of what was known; an unknown key raises JournalError."""
     keys = list(found)
+    must_know(connection, keys)
     known = set(connection.scalars(select(feedback.c.key).where(feedback.c.key.in_(keys))))
-    there = set(connection.scalars(select(message.c.key).where(message.c.key.in_(keys))))
-    if missing := set(keys) - there:
-        raise JournalError(
-            f"the journal does not know message {min(missing)}; was its file replaced meanwhile?"
-        )
     if new := [_values(key, found[key]) for key in keys if key not in known]:
         connection.execute(insert(feedback), new)
     if old := [{**_values(key, found[key]), "the_key": key} for key in keys if key in known]:

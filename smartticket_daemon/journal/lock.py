@@ -66,16 +66,21 @@ def holder(state_dir: Path) -> Holder | None:
 
 def _lock(handle: int, state_dir: Path) -> None:
     with translated(state_dir / FILE):
-        for pause in (*LOOKS, None):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if pause is None:
-                    words = f"{state_dir} is in use: {_holder(handle).words}; end it or set another state_dir"
-                    raise StateHeld(words) from None
-                time.sleep(pause)
-            else:
+        for pause in LOOKS:
+            if _locked(handle):
                 return
+            time.sleep(pause)
+        if not _locked(handle):
+            words = f"{state_dir} is in use: {_holder(handle).words}; end it or set another state_dir"
+            raise StateHeld(words)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sign(handle: int, path: Path) -> None:

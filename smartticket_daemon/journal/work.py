@@ -80,7 +80,7 @@ def complete(connection: Connection, receipts: Mapping[Key, Receipt], now: datet
     ]
     if rows:
         connection.execute(_COMPLETE, rows)
-    _must_all_exist(connection, receipts)
+    must_know(connection, receipts)
 
 
 _COMPLETE = (
@@ -92,9 +92,9 @@ _COMPLETE = (
             else_=State.APPLIED.value,
         ),
         position=func.coalesce(bindparam("the_position", type_=message.c.position.type), message.c.position),
-        receipt=bindparam("the_receipt", type_=message.c.receipt.type),
-        note_id=bindparam("the_note", type_=message.c.note_id.type),
-        updated=bindparam("now", type_=message.c.updated.type),
+        receipt=bindparam("the_receipt"),
+        note_id=bindparam("the_note"),
+        updated=bindparam("now"),
         plan=null(),
         lease_since=null(),
         error="",
@@ -134,12 +134,12 @@ def unclaim(connection: Connection, key: Key, now: datetime) -> None:
     """As it was before the claim."""
     back = {"state": State.PENDING.value, "attempts": message.c.attempts - 1}
     if not _change(connection, key, _SENDING, now, lease_since=null(), **back):
-        _must_exist(connection, key)
+        must_know(connection, (key,))
 
 
 def _change_open(connection: Connection, key: Key, now: datetime, **values: Any) -> None:
     if not _change(connection, key, _OPEN, now, lease_since=null(), **values):
-        _must_exist(connection, key)
+        must_know(connection, (key,))
 
 
 def _change(
@@ -149,17 +149,13 @@ def _change(
     return connection.execute(change).rowcount == 1
 
 
-def _must_all_exist(connection: Connection, keys: Collection[Key]) -> None:
-    known = select(func.count()).select_from(message).where(message.c.key.in_(keys))
-    if connection.scalar(known) != len(keys):
-        for key in keys:
-            _must_exist(connection, key)
-
-
-def _must_exist(connection: Connection, key: Key) -> None:
+def must_know(connection: Connection, keys: Collection[Key]) -> None:
     """Settled work may be settled again without effect; work that never was is a broken journal."""
-    if connection.scalar(select(message.c.id).where(message.c.key == key)) is None:
-        raise JournalError(f"the journal does not know message {key}; was its file replaced meanwhile?")
+    known = connection.scalars(select(message.c.key).where(message.c.key.in_(keys)))
+    if missing := set(keys).difference(known):
+        raise JournalError(
+            f"the journal does not know message {min(missing)}; was its file replaced meanwhile?"
+        )
 
 
 def replay(connection: Connection, key: Key, now: datetime, entry: Entry | None) -> bool:

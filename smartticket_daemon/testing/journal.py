@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from smartticket_daemon.ports import Journal
+from smartticket_daemon.testing.journal_bounds import BoundsContract
 from smartticket_daemon.testing.journal_feedback import FeedbackContract
 from smartticket_daemon.testing.journal_intake import IntakeContract
 from smartticket_daemon.testing.journal_views import ViewsContract
 from smartticket_daemon.testing.journal_work import WorkContract
 
 
-class JournalContract(IntakeContract, WorkContract, ViewsContract, FeedbackContract):
+class JournalContract(IntakeContract, WorkContract, BoundsContract, ViewsContract, FeedbackContract):
     """Subclass it, name the subclass `Test...`, and give it `open`."""
 
     def open(self, folder: Path) -> Journal:

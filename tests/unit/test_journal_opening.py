@@ -188,3 +188,10 @@ def test_a_scratch_copy_changes_without_touching_the_original(tmp_path: Path) ->
     assert counts(journal, SOURCE) == {"seen": 1, "pending": 1}
     copy.close()
     journal.close()
+
+
+def test_a_copy_of_what_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"these are somebody's notes, not ours\n" * 100)
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(JournalError, match="not a journal of SmartTicket"):
+        scratch_copy(tmp_path, tmp_path / "copy")
