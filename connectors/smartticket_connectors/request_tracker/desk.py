@@ -19,6 +19,7 @@ from smartticket_connectors.request_tracker.wire import (
     Person,
     Queue,
     Step,
+    T,
     TicketRow,
     many,
     one,
@@ -36,6 +37,8 @@ from smartticket_daemon.http import Answer, NotFound, Refused, Session
 API = "/REST/2.0"
 PAGE = 100
 """The most rows that RT gives at once."""
+_PAGES, _PARTS = 1_000, 10
+"""The most pages that are turned, and those of the parts of one message."""
 _KNOWN = 2_000
 """People and queues remembered at a time."""
 _UNSAFE = re.compile(r"[/\\\\]|^\.*$")
@@ -86,13 +89,7 @@ class Desk:
 
     def queues(self) -> dict[str, str]:
         """Numbers of all queues that we may see, by name."""
-        found: dict[str, str] = {}
-        for number in range(1, 1_000):
-            page = many(self.get("/queues/all", fields="Name", per_page=PAGE, page=number), Queue)
-            found |= {queue.name: queue.id for queue in page}
-            if len(page) < PAGE:
-                break
-        return found
+        return {queue.name: queue.id for queue in self._pages("/queues/all", Queue, _PAGES, fields="Name")}
 
     def queue(self, number: str) -> Queue:
         """One queue by its number."""
@@ -185,17 +182,8 @@ class Desk:
 
     def attachments(self, step: int) -> list[Attachment]:
         """Nodes and leaves of one message, without their content."""
-        fields = "ContentType,Filename,Headers"
-        found: list[Attachment] = []
-        for number in range(1, 10):
-            page = many(
-                self.get(f"/transaction/{step}/attachments", fields=fields, per_page=PAGE, page=number),
-                Attachment,
-            )
-            found += page
-            if len(page) < PAGE:
-                break
-        return found
+        path, fields = f"/transaction/{step}/attachments", "ContentType,Filename,Headers"
+        return list(self._pages(path, Attachment, _PARTS, fields=fields))
 
     def attachment(self, number: int) -> Attachment:
         """One leaf with its content."""
@@ -230,9 +218,17 @@ class Desk:
         answer = self.get(f"/ticket/{number}", **{"fields[Queue]": "Name"})
         return one(answer, TicketRow), answer.headers.get("ETag", "")
 
+    def _pages(self, path: str, kind: type[T], most: int, **params: Any) -> Iterator[T]:
+        """The rows of a collection that leaves none out, to the page that is not full."""
+        for number in range(1, most + 1):
+            page = many(self.get(path, per_page=PAGE, page=number, **params), kind)
+            yield from page
+            if len(page) < PAGE:
+                return
+
     def _history(self, number: int) -> Iterator[Step]:
         """Newest first, so that the end is known: RT gives no total, and leaves out what we may not see."""
-        for page in range(1, 1_000):
+        for page in range(1, _PAGES + 1):
             steps = many(
                 self.get(
                     f"/ticket/{number}/history",
