@@ -222,8 +222,6 @@ def _deliver_one(
         return True
     except RejectedError as error:
         return _quarantine(source, work, error)
-    except JournalError:
-        raise
     except NoRoom:
         source.journal.unclaim(work.key, source.clock())
         raise

@@ -262,3 +262,20 @@ def test_a_reference_of_another_service_is_rejected_alone(account: Account) -> N
     outcomes = tag_all(connector, [strange, *refs], PLAN)
     assert isinstance(outcomes[strange.key], RejectedError)
     assert isinstance(outcomes[refs[0].key], Receipt)
+
+
+def test_a_job_that_ends_at_the_last_look_is_told(account: Account) -> None:
+    connector, refs = arrived(account, 2)
+    account.double.job_trouble.takes = 12
+    outcomes = tag_all(connector, refs, PLAN)
+    assert [outcomes[ref.key].tags for ref in refs] == [PLAN.tags] * 2
+
+
+def test_a_ticket_that_a_person_solved_before_the_job_came_to_it_is_overtaken(account: Account) -> None:
+    connector, refs = arrived(account, 2)
+    account.double.job_trouble.takes = 3
+    account.double.job_trouble.fails = {int(refs[0].ticket): "DatabaseTimeout"}
+    between(account, lambda: account.double.change(int(refs[0].ticket), status="solved"))
+    outcomes = tag_all(connector, refs, PLAN)
+    assert outcomes[refs[0].key].reason == "solved"
+    assert outcomes[refs[1].key].tags == PLAN.tags

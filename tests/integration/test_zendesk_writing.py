@@ -151,3 +151,33 @@ def test_a_long_history_is_read_to_its_end(account: Account) -> None:
     account.double.hour.forward(60)
     with pytest.raises(Overtaken, match="answered"):
         connector.apply(ref, Triage((TAG,)), ref.key)
+
+
+def test_a_history_without_an_end_is_given_up(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smartticket_connectors.zendesk.desk._PAGES", 2)
+    connector, ref = first(account)
+    for _ in range(250):
+        account.double.speak(int(ref.ticket), ADMIN, public=False)
+    account.double.hour.forward(60)
+    with pytest.raises(TransientError, match="do not come to an end"):
+        connector.apply(ref, Triage((TAG,)), ref.key)
+    assert account.look(ref.ticket).tags == set()
+
+
+def test_what_stands_is_not_written_again_though_nobody_looked(account: Account) -> None:
+    connector, ref = first(account)
+    plan = Triage((TAG,), None, NOTE)
+    told = connector.apply(ref, plan, ref.key)
+    account.double.hour.forward(60)
+    assert connector.apply(ref, plan, ref.key) == told
+    assert len(account.look(ref.ticket).notes) == 1
+
+
+def test_a_public_note_without_our_mark_is_hidden_first(account: Account) -> None:
+    connector, ref = first(account)
+    shown = account.double.tickets[int(ref.ticket)].shown(account.double.url)
+    said = {"events": [{"id": 1, "type": "Comment", "public": True}]}
+    account.double.troubles.order(Fault(Reply(200, {"ticket": shown, "audit": said})), "PUT")
+    with pytest.raises(ConfigurationError, match="made our internal note"):
+        connector.apply(ref, Triage((TAG,), None, NOTE), ref.key)
+    assert account.double.calls["PUT /api/vN/tickets/N/comments/N/make_private"] == 1

@@ -131,6 +131,9 @@ class Conversation:
         self.done(tag)
 
     def do_create(self, tag: bytes, args: bytes) -> None:
+        if "create_refused" in self.server.lies:
+            self.done(tag, b"NO no more folders")
+            return
         self.server.folders[args.strip(b'"').decode()] = Folder(20 + len(self.server.folders))
         self.done(tag)
 
@@ -217,7 +220,10 @@ class Conversation:
         if "append_cut" in self.server.lies:  # the draft is stored and the answer is lost
             self.server.lies.discard("append_cut")
             raise OSError
-        self.done(tag, b"OK [APPENDUID %d %d] stored" % (folder.validity, uid))
+        code = (
+            b"[APPENDUID %d %d] " % (folder.validity, uid) if "UIDPLUS" in self.server.capabilities else b""
+        )
+        self.done(tag, b"OK " + code + b"stored")
 
     def do_copy(self, tag: bytes, args: bytes) -> None:
         self._transfer(tag, args, keep=True)
@@ -229,8 +235,8 @@ class Conversation:
         assert self.folder is not None
         uids, _, name = args.partition(b" ")
         target = self.server.folders.get(name.strip(b'"').decode())
-        if target is None:
-            self.done(tag, b"NO [TRYCREATE] no such folder")
+        if target is None or "move_refused" in self.server.lies:
+            self.done(tag, b"NO [TRYCREATE] no such folder" if target is None else b"NO not there")
             return
         for _, uid, mail in self._chosen(uids):
             new = target.add(Mail(mail.raw, set() if "flags_lost" in self.server.lies else set(mail.flags)))
