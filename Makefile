@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-zendesk test check model campaign test-install picture lock clean
+WRITE_TESTS := tests/contract $(addprefix tests/, $(addsuffix *.py, $(addprefix unit/test_, \
+	journal pipeline judge polling backfill feedback zendesk freshdesk request_tracker imap folder) \
+	$(addprefix integration/test_, zendesk freshdesk request_tracker imap backfill)))
+
+.PHONY: demo demo-zendesk test check coverage model campaign test-install picture lock clean
 
 .venv/ready: pyproject.toml requirements/dev.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SmartTicket needs Python 3.11 or newer; set PYTHON=...")'
@@ -29,6 +33,12 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_docs.py
+
+# Branch coverage of all that a write passes through; the real servers are part of it.
+coverage: .venv/ready
+	tests/servers/install.sh
+	tests/servers/install_rt.sh
+	$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-config=tests/write_paths.ini $(WRITE_TESTS)
 
 # Root on Debian: the unit under a real systemd, then the image, both beside a real Dovecot.
 test-install: .venv/ready
@@ -59,6 +69,8 @@ campaign: .venv/ready
 	$(BIN)/python bench/helpdesk_hour.py --service zendesk
 	$(BIN)/python bench/helpdesk_hour.py --service freshdesk
 	$(BIN)/python bench/helpdesk_storm.py --calls 10000 --seed 1
+	$(BIN)/python bench/mutants.py --writes
+	$(BIN)/python bench/mutants.py
 
 picture: .venv/ready
 	$(BIN)/python docs/picture.py docs/demo.svg
