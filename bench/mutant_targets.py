@@ -34,6 +34,8 @@ _TAKEN = ".where(message.c.id.in_(oldest.with_for_update(skip_locked=True)), fre
 _LOCKS = "SQLite knows no locks of rows: a writer holds the whole store"
 _ORDER = "SQLite gives rows in the order of their numbers anyway; another engine need not"
 
+_LEASE = "read only of work that is being sent, and set anew whenever some is"
+
 SAME: Mapping[tuple[str, str, str], str] = {
     ("intake.py", "_CHUNK = 500", "500 becomes 501"): "one more in a list is as good",
     (
@@ -45,7 +47,17 @@ SAME: Mapping[tuple[str, str, str], str] = {
     ("work.py", "update(message)", "without free"): _LOCKS,
     ("work.py", _TAKEN, "without skip_locked=True"): _LOCKS,
     ("work.py", _TAKEN, "True becomes False"): _LOCKS,
-    ("work.py", "update(message)", "without lease_since=null()"): "read of work that is being sent alone",
+    ("work.py", "update(message)", "without lease_since=null()"): _LEASE,
+    (
+        "work.py",
+        "if not _change(connection, key, _SENDING, now, lease_since=null(), **back):",
+        "without lease_since=null()",
+    ): _LEASE,
+    (
+        "work.py",
+        "if not _change(connection, key, _OPEN, now, lease_since=null(), **values):",
+        "without lease_since=null()",
+    ): _LEASE,
     (
         "work.py",
         "fewer = case((message.c.attempts > 0, message.c.attempts - 1), else_=0)",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from smartticket_daemon.domain import Action, Cursor, Key, Receipt, State
+from smartticket_daemon.domain import Action, Cursor, Key, Note, Receipt, State, Triage
 from smartticket_daemon.errors import JournalError
 from smartticket_daemon.ports import Backfill, Journal
 from smartticket_daemon.testing.journal_steps import (
@@ -107,7 +107,7 @@ class BoundsContract:
 
     def test_work_that_never_was_is_named_and_nothing_is_done(self, journal: Journal) -> None:
         record(journal, entry("1"))
-        with pytest.raises(JournalError, match=f"does not know message {UNKNOWN}; was its file replaced"):
+        with pytest.raises(JournalError, match=f"^the journal does not know message {UNKNOWN}; was"):
             journal.complete({entry("1").ref.key: RECEIPT, UNKNOWN: RECEIPT}, NOW)
         assert journal.find("1")[0].state is State.PENDING
         assert not journal.replay(UNKNOWN, NOW)
@@ -169,6 +169,11 @@ class BoundsContract:
         assert journal.replay(bad.ref.key, NOW, bad)
         assert [item.reason for item in journal.quarantined()] == ["too_deep"]
         assert not journal.replay(bad.ref.key, NOW)
+
+    def test_a_plan_comes_back_with_all_its_parts(self, journal: Journal) -> None:
+        plan = Triage(("a", "b"), "Billing", Note("Hello", "billing.en", ("invoice", "twice")), ("c", "d"))
+        record(journal, replace(entry("1"), triage=plan))
+        assert [w.triage for w in claim(journal)] == [plan]
 
     def test_a_quarantined_entry_may_bring_its_plan(self, journal: Journal) -> None:
         planned = replace(entry("1"), state=State.QUARANTINED)
