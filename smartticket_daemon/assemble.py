@@ -124,6 +124,12 @@ def _tag_clashes(settings: Settings, model: Model) -> list[str]:
         other = owners.setdefault(tag.lower(), f"[categories.{name}]")
         if other != f"[categories.{name}]":
             found.append(f"[categories.{name}] tag: {tag} is also the tag of {other}; give each its own")
+    kinds = {tag.partition("__")[0] for tag in owners if "__" in tag}
+    found += [
+        f"[heads.{name}] tag: {head.tag} looks like a category's; begin it otherwise, as {name}__{{label}}"
+        for name, head in settings.heads.items()
+        if head.tag.lower().partition("__")[0] in kinds
+    ]
     return found
 
 
@@ -152,6 +158,8 @@ def policy_for(settings: Settings, source: SourceSettings, model: Model) -> Poli
             category = CategoryPolicy(category.tag, category.route, threshold)
         categories[name] = category
     policy = settings.policy
+    if source.one_tag and settings.heads:
+        raise ConfigurationError("[heads] set tags, and category_field has room for the category alone")
     heads = {name: HeadPolicy(own.tag, own.threshold) for name, own in settings.heads.items()}
     return Policy(source.mode or policy.mode, categories, policy.unsure_tag, heads, policy.why)
 

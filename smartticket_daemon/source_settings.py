@@ -79,6 +79,11 @@ class SourceSettings(BaseModel):
     )
 
     @property
+    def one_tag(self) -> bool:
+        """Whether a ticket takes the category alone, and no further tag of ours."""
+        return False
+
+    @property
     def place(self) -> str | None:
         """Equal for two sources that serve the same messages; None where nobody can tell."""
         return None

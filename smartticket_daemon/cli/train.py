@@ -105,8 +105,7 @@ def train(
 
     Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
     """
-    if with_confirmations and not with_feedback:
-        raise typer.BadParameter("--with-confirmations adds to --with-feedback: name that as well")
+    _refuse_idle(with_feedback, with_confirmations, no_report, report or compare)
     if data is None or label is None:
         columns = [text, subject, body, group, time, priority, sentiment, out_of_scope, *(head or [])]
         _feedback_alone(data, label, with_feedback, columns)
@@ -146,6 +145,14 @@ def train(
     say(f"model written to {out}, digest {trained.digest[:12]}")
     if page:
         say(f"report written to {page}")
+
+
+def _refuse_idle(feedback: bool, confirmations: bool, no_report: bool, for_report: object) -> None:
+    """Options that would do nothing are a mistake."""
+    if confirmations and not feedback:
+        raise typer.BadParameter("--with-confirmations adds to --with-feedback: name that as well")
+    if no_report and for_report:
+        raise typer.BadParameter("--report and --compare are for the report, which --no-report leaves out")
 
 
 def _feedback_alone(

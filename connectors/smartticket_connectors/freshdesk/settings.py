@@ -23,3 +23,8 @@ class FreshdeskSettings(HelpdeskSettings):
     default_groups: tuple[str, ...] = Field(
         default=(), description="groups that rules give to new tickets: nobody has decided on these yet"
     )
+
+    @property
+    def one_tag(self) -> bool:
+        """The field has room for one value."""
+        return self.category_field is not None

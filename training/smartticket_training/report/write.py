@@ -26,6 +26,7 @@ def write_report(facts: Facts, file: Path, seed: int = 0) -> None:
     html, words = report(facts, f"The model “{name}”", seed), card(facts, name)
     try:
         artifact.put(file, html.encode("utf-8", "replace"))
+        file.chmod(0o600)  # words of customers stand in it
         artifact.put(facts.trained.folder / CARD, words.encode("utf-8", "replace"))
     except OSError as error:
         raise ConfigurationError(f"cannot write the report {file}: {error.strerror}") from None
