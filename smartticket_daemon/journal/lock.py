@@ -17,8 +17,8 @@ from smartticket_daemon.errors import StateHeld
 from smartticket_daemon.journal.folder import state_folder, translated
 
 FILE = "daemon.lock"
-LOOKS = (0.02, 0.05, 0.1)
-"""Pauses (s) before giving up: `holder` takes the lock for a moment when it looks."""
+LOOKS = (0, 0.02, 0.05, 0.1)
+"""Pauses (s) before each look, then we give up: `holder` takes the lock for a moment when it looks."""
 
 
 @contextmanager
@@ -67,12 +67,10 @@ def holder(state_dir: Path) -> Holder | None:
 def _lock(handle: int, state_dir: Path) -> None:
     with translated(state_dir / FILE):
         for pause in LOOKS:
+            time.sleep(pause)
             if _locked(handle):
                 return
-            time.sleep(pause)
-        if not _locked(handle):
-            words = f"{state_dir} is in use: {_holder(handle).words}; end it or set another state_dir"
-            raise StateHeld(words)
+        raise StateHeld(f"{state_dir} is in use: {_holder(handle).words}; end it or set another state_dir")
 
 
 def _locked(handle: int) -> bool:

@@ -84,3 +84,23 @@ def test_somebody_reading_only_postpones_it(journal: SqlJournal, tmp_path: Path)
     assert claim(journal) == []
     assert texts_left(tmp_path) == 0
     journal.close()
+
+
+@pytest.mark.parametrize("way", ["complete", "skip", "drop", "replay"])
+def test_each_way_to_settle_erases_by_itself(tmp_path: Path, way: str) -> None:
+    journal = open_journal(tmp_path)
+    work = with_text("1", 9000)
+    journal.record(SOURCE, [work], Cursor("c"), {}, NOW)
+    key = work.ref.key
+    if way in ("drop", "replay"):
+        journal.quarantine(key, "refused", NOW)
+    assert texts_left(tmp_path) > 0
+    {
+        "complete": lambda: journal.complete({key: Receipt()}, NOW),
+        "skip": lambda: journal.skip(key, "closed", NOW),
+        "drop": lambda: journal.drop(key, NOW),
+        "replay": lambda: journal.replay(key, NOW, skipped("1", "solved")),
+    }[way]()
+    assert claim(journal) == []
+    assert texts_left(tmp_path) == 0
+    journal.close()
