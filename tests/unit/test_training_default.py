@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from itertools import product
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 import numpy as np
