@@ -33,7 +33,14 @@ from smartticket_daemon.errors import RejectedError
 from smartticket_daemon.filters import FilterRules, reason_to_skip
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-RULES = FilterRules(frozenset(), frozenset(), False, None, None, NOW)
+RULES = FilterRules(
+    category_tags=frozenset(),
+    own_addresses=frozenset(),
+    triage_replies=False,
+    max_age=None,
+    start=None,
+    now=NOW,
+)
 MAX_DRAFT = 64 * 1024
 
 TOKENS = (

@@ -71,7 +71,7 @@ def set_a_second_tag(run: Run, folder: Path) -> None:
     draft = next((folder / "mail" / ".Drafts" / "cur").iterdir())
     answered = message_from_bytes(draft.read_bytes())["In-Reply-To"]
     (number,) = (n for n, m in run.mails.items() if message_from_bytes(m.raw)["Message-ID"] == answered)
-    run.mailbox.retag(number, "category__complaint_feedback")
+    run.mailbox.retag(number, "category__that_no_model_gives")
 
 
 def overrule_a_person(run: Run, folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_no_secret_is_told_in_good_times(helpdesks: Helpdesks) -> None:
     assert hidden(helpdesks, said)
 
 
-@pytest.mark.parametrize("status", [200, 401, 422, 500])
+@pytest.mark.parametrize("status", [200, 401])
 def test_no_secret_is_told_when_the_service_sends_it_back(helpdesks: Helpdesks, status: int) -> None:
     helpdesks.run("run", "--once")
     helpdesks.echo(status)

@@ -1,4 +1,4 @@
-"""A thousand mixed messages on real servers: exactly one tag each, a draft where applied, nothing else."""
+"""Mixed messages on real servers: exactly one tag each, a draft where applied, nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests.mixed import mixed
 from tests.servers.mailserver import Server
 
 pytest_plugins = ["tests.servers.fixtures"]
-COUNT = 1000
+COUNTS = {"dovecot": 1000, "cyrus": 300}
+"""Cyrus takes its time to be given mail; `bench/mixed.py --server cyrus` has the thousand."""
 
 
 @pytest.mark.parametrize("name", ["dovecot", "cyrus"])
@@ -19,7 +20,8 @@ def test_the_mailbox_shows_what_the_ledger_says(
     name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     server: Server = request.getfixturevalue(name)
-    ledger, wrong, _ = check(server.account(), mixed(COUNT), tmp_path / "state")
+    count = COUNTS[name]
+    ledger, wrong, _ = check(server.account(), mixed(count), tmp_path / "state")
     assert wrong == []
-    assert ledger["seen"] == COUNT
-    assert ledger["applied"] > COUNT / 2
+    assert ledger["seen"] == count
+    assert ledger["applied"] > count / 2

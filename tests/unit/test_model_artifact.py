@@ -17,7 +17,7 @@ from smartticket_daemon.errors import ModelError
 from smartticket_model import artifact, load
 from smartticket_model.runtime import DEFAULT
 
-FLIPS = int(os.environ.get("SMARTTICKET_FLIPS", "300"))
+FLIPS = int(os.environ.get("SMARTTICKET_FLIPS", "100"))
 
 
 @pytest.fixture

@@ -181,6 +181,8 @@ def _sketch(uid: int, row: Row) -> _Sketch | None:
         sketch.leaves = leaves(row.get(b"BODYSTRUCTURE"))
     except _ODD:
         return None
+    if sketch.size > len(header) and not any(leaf.size for leaf in sketch.leaves):
+        return None  # a multipart whose boundary never comes is described as empty
     chosen = wanted(sketch.leaves)
     if len(header) < sketch.size <= SMALL and len(chosen) == len(sketch.leaves):
         sketch.items, sketch.promised = (_TEXT,), sketch.size
