@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 from smartticket_daemon.errors import JournalError
 from smartticket_daemon.journal.store import Explain, Store
 
+_PAUSE = 0.01
 _SETTINGS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
 
@@ -45,15 +48,28 @@ def _engine(path: Path, patience: float) -> Engine:
         connect_args={"timeout": patience, "check_same_thread": False},
         hide_parameters=True,
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, patience))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, record: object) -> None:  # noqa: ARG001
+def _prepare(patience: float, connection: Any, record: object) -> None:  # noqa: ARG001
     connection.isolation_level = None
+    until = time.monotonic() + patience
     for setting in _SETTINGS:
+        while not _set(connection, setting, last=time.monotonic() >= until):
+            time.sleep(_PAUSE)
+
+
+def _set(connection: Any, setting: str, *, last: bool) -> bool:
+    """False: busy, so try again. Of several that turn a new file's log on, SQLite lets none wait."""
+    try:
         connection.execute(f"PRAGMA {setting}").close()
+    except sqlite3.OperationalError as error:
+        if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begin(connection: Connection) -> None:
