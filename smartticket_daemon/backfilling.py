@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from smartticket_daemon.backoff import Look, asked_wait, must_wait
+from smartticket_daemon.backoff import Look, asked_wait
 from smartticket_daemon.domain import Batch, Extent, Key, Mode
 from smartticket_daemon.errors import ConfigurationError, CursorExpired, RateLimited, Unreachable
 from smartticket_daemon.filters import FilterRules
@@ -81,8 +81,7 @@ class Walk:
     """
 
     def __init__(self, source: Source, since: datetime | None = None, limit: int | None = None) -> None:
-        if not isinstance(source.connector, Remembers):
-            raise ConfigurationError(f"{source.name}: {source.connector.kind} cannot read its past")
+        self._past = past_of(source)
         judge = replace(source.judge, rules=partial(ageless, source.judge.rules))
         self.source = replace(source, judge=judge, look=Look())
         self.since = since
@@ -91,7 +90,6 @@ class Walk:
         self.met = 0
         """Tickets that this run has looked at, those that were known included."""
         self.new = 0
-        self._past: Remembers = source.connector
         self._batches: Iterator[Batch] | None = None
 
     def _begin(self, reached: Backfill) -> Backfill:
@@ -108,12 +106,6 @@ class Walk:
     def over(self) -> bool:
         """Whether this run has met all that it is to meet."""
         return self.finished or (self.limit is not None and self.new >= self.limit)
-
-    @property
-    def held_until(self) -> datetime | None:
-        """Until when the source must be asked nothing: it said so to an earlier process, or to this one."""
-        until = self.source.journal.health(self.source.name).not_before
-        return until if must_wait(until, self.source.clock()) else None
 
     def estimate(self) -> Estimate:
         """What is left; asks the source."""
@@ -191,7 +183,7 @@ class Walk:
 
     def rehearse(self, watcher: Watcher) -> int:
         """Only take in, for a journal that nobody will miss; returns the exit code."""
-        if until := self.held_until:
+        if until := self.source.held_until:
             watcher.wait(until, LIMIT)
         while not (self.over or self.source.stopping()):
             try:
@@ -204,16 +196,27 @@ class Walk:
     def _wait(self) -> tuple[datetime, str] | None:
         """Until when there is nothing to do, and why."""
         now, health = self.source.clock(), self.source.journal.health(self.source.name)
-        if until := self.held_until:
+        if until := self.source.held_until:
             return until, health.error or LIMIT
         if health.failing_since is not None:
             return now + self.source.backoff.delay(health.failures), health.error
         return (now + TICK, LATER) if self.over else None
 
 
-def first_poll(source: Source) -> None:
+def past_of(source: Source) -> Remembers:
+    """The connector as one that can read its past. Raises ConfigurationError where it cannot."""
+    if not isinstance(source.connector, Remembers):
+        raise ConfigurationError(f"{source.name}: {source.connector.kind} cannot read its past")
+    return source.connector
+
+
+def first_poll(source: Source, watcher: Watcher) -> None:
     """Where polls are to begin "now" and none was made: the first one, so that nothing falls in between."""
-    if source.journal.cursor(source.name) is None:
+    if source.journal.cursor(source.name) is not None:
+        return
+    if until := source.held_until:
+        watcher.wait(until, LIMIT)
+    if not source.stopping():
         ingest(source)
 
 

@@ -12,8 +12,7 @@ from smartticket_daemon.domain import Action, Opinion, RemoteState, Status
 from smartticket_daemon.policy import Policy
 from smartticket_daemon.records import Judged
 
-FINISHED = (Status.SOLVED, Status.CLOSED)
-READABLE = (Status.OPEN, *FINISHED)
+READABLE = (Status.OPEN, Status.SOLVED, Status.CLOSED)
 """Of a deleted or merged ticket, or one called spam, the tags say nothing any more."""
 
 Told = tuple[Opinion, str | None]
@@ -36,7 +35,7 @@ def opinion_of(judged: Judged, state: RemoteState, policy: Policy, teacher: Teac
     read = _by_tag if teacher is Teacher.TAG else _by_group
     told = read(judged, state, policy)
     stands = told == (Opinion.CONFIRMED, None)
-    return UNDECIDED if stands and state.status not in FINISHED else told
+    return UNDECIDED if stands and not state.status.ended else told
 
 
 def _by_tag(judged: Judged, state: RemoteState, policy: Policy) -> Told | None:

@@ -18,7 +18,7 @@ from threading import Event
 
 import structlog
 
-from smartticket_daemon.backoff import Backoff, Look, asked_wait
+from smartticket_daemon.backoff import Backoff, Look, asked_wait, must_wait
 from smartticket_daemon.domain import (
     Batch,
     Key,
@@ -74,6 +74,12 @@ class Source:
     """Sees every verdict as it is recorded; the dry run prints them."""
     renew: Callable[[Judge], Judge] = lambda judge: judge
     """The judge with the model of this moment, and the policy that goes with it."""
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when the source must be asked nothing: it said so to an earlier process, or to this one."""
+        until = self.journal.health(self.name).not_before
+        return until if must_wait(until, self.clock()) else None
 
     def present(self) -> Source:
         """The source with today's judge, which then serves for one whole batch."""

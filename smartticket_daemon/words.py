@@ -33,6 +33,11 @@ class Status(StrEnum):
     MERGED = "merged"
     SPAM = "spam"
 
+    @property
+    def ended(self) -> bool:
+        """Whether the work on it is done."""
+        return self in (Status.SOLVED, Status.CLOSED)
+
 
 class Mode(StrEnum):
     """How far a source may act: record only, tag and route, or also write the internal note."""

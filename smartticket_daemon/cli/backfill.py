@@ -57,15 +57,15 @@ def backfill(
             walk = Walk(own, aware(since), limit)
             if again:
                 walk.restart()
-            if not (dry_run or walk.held_until):
+            if not (dry_run or own.held_until):
                 verify(own)  # before the question, and because some limits are told to those who write only
             view.announce(walk)
             if asks and not walk.finished:
                 typer.confirm("Go on?", err=True, abort=True)
             stop.install()
-            if configuration.sources[source].start == "now" and not dry_run:
-                first_poll(own)
             with view:
+                if configuration.sources[source].start == "now" and not dry_run:
+                    first_poll(own, view)
                 code = walk.rehearse(view) if dry_run else walk.run(view)
             view.conclude(walk, code)
     raise typer.Exit(code)

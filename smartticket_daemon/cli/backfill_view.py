@@ -48,7 +48,7 @@ class View(Bar):
             return
         kind, since = walk.source.connector.kind, since_words(walk.since)
         say(f"Backfill of {walk.source.name} ({kind}), newest first{since}")
-        if until := walk.held_until:
+        if until := walk.source.held_until:
             say(f"  no estimate: the account asked us to wait until {until.astimezone():%H:%M:%S}")
         else:
             self._tell(walk, walk.estimate())

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 SUBJECT = 60
 """Subjects are cut to this many characters."""
-WHY = 3
-"""How many of the text's own terms are named."""
 
 
 def rehearse(configuration: Configuration, *, once: bool, as_json: bool) -> int:
@@ -108,11 +106,11 @@ def proposal(name: str, verdict: Verdict, source: Source) -> dict[str, Any]:
 def why(source: Source, verdict: Verdict) -> str:
     """The text's own terms that speak most for the category; for an abstention also its reason."""
     from smartticket_daemon.domain import Action
-    from smartticket_daemon.judge import text_of
+    from smartticket_daemon.judge import telling, text_of
 
     message = verdict.message
     terms = source.present().judge.classifier().explain(message.subject, text_of(message))
-    named = ", ".join(term for term, weight in terms[:WHY] if weight > 0)
+    named = ", ".join(telling(terms))
     if verdict.decision.action is Action.ABSTAIN:
         return f"{verdict.decision.reason}: {named}" if named else verdict.decision.reason
     return named

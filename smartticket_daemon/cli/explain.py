@@ -75,7 +75,8 @@ def _explain(record: Record, configuration: Configuration, *, as_json: bool) -> 
     if as_json:
         print_json(shown)
         return
-    rows = [[k, str(v)] for k, v in shown.items() if k not in reasons and v not in (None, "")]
+    told = {k: v for k, v in shown.items() if k not in reasons and v not in (None, "")}
+    rows = [[k, f"{v:.3f}" if isinstance(v, float) else str(v)] for k, v in told.items()]
     print_table("", ["", "value"], rows)
     print_reasons(reasons)
     if trouble:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from smartticket_daemon.backfilling import Estimate, ageless, calls_each
+from smartticket_daemon.backfilling import Estimate, ageless, calls_each, past_of
 from smartticket_daemon.domain import Action, Decision, Extent, Message, Mode, Status
 from smartticket_daemon.errors import TransientError
 from smartticket_daemon.history.labels import Given, Labels, Ours, ours_among
-from smartticket_daemon.history.recalling import Wait, as_if_new, past_of, recall
+from smartticket_daemon.history.recalling import Wait, as_if_new, recall
 from smartticket_daemon.judge import Verdict
 from smartticket_daemon.pipeline import Source
 

@@ -15,7 +15,7 @@ from smartticket_daemon.domain import Batch, Cursor, Message
 from smartticket_daemon.errors import CursorExpired
 from smartticket_daemon.filters import normal_address, reason_to_skip
 from smartticket_daemon.history.labels import Labels, Ours, ours_among
-from smartticket_daemon.history.recalling import ENDED, Wait, as_if_new, extent_of, recall
+from smartticket_daemon.history.recalling import Wait, as_if_new, extent_of, recall
 from smartticket_daemon.history.training_file import Reached, TrainingFile
 from smartticket_daemon.judge import text_of
 from smartticket_daemon.pipeline import Source
@@ -107,7 +107,7 @@ class Pull:
         """One line of the file, or the reason why there is none."""
         if reason := reason_to_skip(as_if_new(message, self.labels.policy), self._rules):
             return reason
-        if message.number and message.status not in ENDED:
+        if message.number and not message.status.ended:
             return NOT_SOLVED  # mails, which have no number, have no such state either
         given = self.labels.given(message, ours)
         if given.label is None:

@@ -8,40 +8,24 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from smartticket_daemon.backfilling import LIMIT, TICK
-from smartticket_daemon.backoff import asked_wait, must_wait
+from smartticket_daemon.backfilling import LIMIT, TICK, past_of
+from smartticket_daemon.backoff import asked_wait
 from smartticket_daemon.domain import Batch, Cursor, Extent, Message, Status
-from smartticket_daemon.errors import ConfigurationError, RateLimited, TransientError
+from smartticket_daemon.errors import RateLimited, TransientError
 from smartticket_daemon.pipeline import Source
 from smartticket_daemon.policy import Policy
-from smartticket_daemon.ports import Remembers
 
 log = structlog.get_logger()
 
 Wait = Callable[[datetime, str], None]
 """Returns at a moment, or as soon as a stop was asked for; told the reason."""
 
-ENDED = (Status.SOLVED, Status.CLOSED)
-
-
-def past_of(source: Source) -> Remembers:
-    """The connector as one that can read its past. Raises ConfigurationError where it cannot."""
-    if not isinstance(source.connector, Remembers):
-        raise ConfigurationError(f"{source.name}: {source.connector.kind} cannot read its past")
-    return source.connector
-
-
-def held_until(source: Source) -> datetime | None:
-    """Until when the source must be asked nothing: it said so to an earlier process."""
-    until = source.journal.health(source.name).not_before
-    return until if must_wait(until, source.clock()) else None
-
 
 def extent_of(source: Source, since: datetime | None) -> Extent:
     """How much there is; nothing is known where the source wants to be left alone just now."""
     past = past_of(source)
     try:
-        return Extent() if held_until(source) else past.extent(since)
+        return Extent() if source.held_until else past.extent(since)
     except RateLimited:
         return Extent()
 
@@ -53,7 +37,7 @@ def recall(source: Source, cursor: Cursor | None, since: datetime | None, wait: 
     row; what does not pass is raised. Raises CursorExpired, ConfigurationError, TransientError.
     """
     connector, batches, failures = past_of(source), None, 0
-    if until := held_until(source):
+    if until := source.held_until:
         wait(until, LIMIT)
     while not source.stopping():
         try:
@@ -83,5 +67,5 @@ def as_if_new(message: Message, policy: Policy) -> Message:
     """The message as it came, before anybody answered, filed or solved it."""
     ours = {tag.lower() for tag in (*policy.category_tags, policy.unsure_tag)}
     tags = frozenset(tag for tag in message.tags if tag.lower() not in ours)
-    status = Status.OPEN if message.status in ENDED else message.status
+    status = Status.OPEN if message.status.ended else message.status
     return replace(message, status=status, tags=tags, group=None, answered=False)

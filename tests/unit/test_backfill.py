@@ -87,11 +87,11 @@ def test_a_lost_journal_writes_no_second_note(late: Desk) -> None:
 
 def test_polls_go_on_apart(late: Desk) -> None:
     old = backlog(late, 3)
-    first_poll(late.source())
+    first_poll(late.source(), Patient(late))
     between = late.remote.deliver("billing", "Meanwhile.")
     assert run(late) == DONE
     new = late.remote.deliver("billing", "News.")
-    first_poll(late.source())
+    first_poll(late.source(), Patient(late))
     assert poll(late.source()) == DONE
     assert [late.notes(name) for name in (*old, between, new)] == [1] * 5
     assert late.ledger() == {"seen": 5, "applied": 5}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smartticket_daemon.backfilling import LATER, LIMIT, Walk
+from smartticket_daemon.backfilling import LATER, LIMIT, Walk, first_poll
 from smartticket_daemon.domain import Mode
 from smartticket_daemon.errors import RateLimited, TransientError, Unreachable
 from smartticket_daemon.polling import DONE, WAITS
@@ -96,11 +96,21 @@ def test_nothing_is_asked_while_the_account_wants_to_be_left_alone(late: Desk) -
     until = START + timedelta(seconds=90)
     late.journal.set_health("support", Health(not_before=until))
     walk, watcher = Walk(late.source()), Patient(late)
-    assert walk.held_until == until
+    assert walk.source.held_until == until
     assert walk.rehearse(watcher) == DONE
     assert watcher.waits == [(until, LIMIT)]
-    assert walk.held_until is None
+    assert walk.source.held_until is None
     assert set(late.remote.calls) == {"past"}
+
+
+def test_the_first_poll_too_waits_while_the_account_wants_to_be_left_alone(late: Desk) -> None:
+    until = START + timedelta(seconds=90)
+    late.journal.set_health("support", Health(not_before=until))
+    watcher = Patient(late)
+    first_poll(late.source(), watcher)
+    assert watcher.waits == [(until, LIMIT)]
+    assert late.clock() >= until
+    assert late.journal.cursor("support") is not None
 
 
 def test_one_message_in_trouble_is_tried_again_and_holds_nobody_up(late: Desk) -> None:
