@@ -32,8 +32,13 @@ class Bar:
         self._task = self._bar.add_task("reading")
         self._waiting = ""
 
+    @property
+    def shown(self) -> bool:
+        """Whether there is a terminal to show it on."""
+        return not self._bar.disable
+
     def show(
-        self, text: str | None = None, *, completed: int | None = None, total: int | None = None
+        self, text: str | None = None, *, completed: float | None = None, total: int | None = None
     ) -> None:
         """What is being done, and how far it came."""
         if total is not None:
@@ -46,7 +51,7 @@ class Bar:
         seconds = (until - datetime.now(UTC)).total_seconds()
         text = f"waiting until {until.astimezone():%H:%M:%S} ({reason})"
         self._bar.update(self._task, description=text)
-        if self._bar.disable and seconds > TICK.total_seconds() and text != self._waiting:
+        if not self.shown and seconds > TICK.total_seconds() and text != self._waiting:
             say(text)
         self._waiting = text
         self._stop.wait(max(seconds, 0.0))

@@ -70,16 +70,22 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("drop")
-def drop(keys: Keys = None, every: All = False, config: ConfigOption = None) -> None:
+def drop(
+    keys: Keys = None, every: All = False, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Give work up for good: it counts as skipped, reason `dropped`."""
     with _opened(load_settings(config)) as journal:
         items = _chosen(journal, keys or [], every=every)
         done = sum(journal.drop(item.key, datetime.now(UTC)) for item in items)
+    if as_json:
+        print_json({"dropped": done})
     say(f"{done} dropped")
 
 
 @app.command("replay")
-def replay(keys: Keys = None, every: All = False, config: ConfigOption = None) -> None:
+def replay(
+    keys: Keys = None, every: All = False, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Put work back in line; the daemon (or `run --once`) takes it up at its next round."""
     from smartticket_daemon.assemble import prepare
     from smartticket_daemon.errors import SmartTicketError
@@ -99,6 +105,8 @@ def replay(keys: Keys = None, every: All = False, config: ConfigOption = None) -
                 say(f"smartticket: {item.key[:12]} stays in quarantine: {error}")
         for source in sources.values():
             source.connector.close()
+    if as_json:
+        print_json({"replayed": done, "left": left})
     say(f"{done} put back in line")
     raise typer.Exit(1 if left else 0)
 

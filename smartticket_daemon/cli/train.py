@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,51 +100,58 @@ def train(
         typer.Option("--compare", help="A model to compare with [the one at work with --config]."),
     ] = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a model on your own labelled tickets, on what agents corrected, or both.
 
     Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
+
+    With --json one object: model (folder), digest, rows, dropped, near_duplicates, small, categories,
+    target_precision, thresholds, out_of_reach, out_of_fold, held_out, heads, report, card, pipeline, seconds,
+    memory_mib (peak of this process).
+
+    Exit code 65: the data are refused. 78: so is an option, or a place to write to.
     """
+    from smartticket_daemon.cli.train_view import Stages
+
     _refuse_idle(with_feedback, with_confirmations, no_report, report or compare)
     if data is None or label is None:
         columns = [text, subject, body, group, time, priority, sentiment, out_of_scope, *(head or [])]
         _feedback_alone(data, label, with_feedback, columns)
     else:
         _one_way(text, subject, body)
-    heads = {"priority": priority, "sentiment": sentiment, **_named(head or [])}
+    heads = _heads(head or [], priority=priority, sentiment=sentiment)
     page = None if no_report else report or out.absolute().with_name(f"{out.absolute().name}.html")
     api = _training()
     lessons = _lessons(config, confirmations=with_confirmations) if with_feedback else ()
-    trained = api.train(
-        data,
-        label,
-        out=out,
-        text=text,
-        subject=subject,
-        body=body,
-        group=group,
-        time=time,
-        heads={name: column for name, column in heads.items() if column},
-        out_of_scope=out_of_scope,
-        held_out=held_out,
-        small_classes=small_classes.value,
-        target_precision=target_precision,
-        seed=seed,
-        force=force,
-        features=features.value,
-        encoding=encoding,
-        pipeline=pipeline,
-        jobs=jobs,
-        backend=backend,
-        lessons=lessons,
-        report=page,
-        compare=_at_work(compare, config) if page else None,
-        progress=_say_stage,
-    )
-    _say_trained(trained, small_classes)
-    say(f"model written to {out}, digest {trained.digest[:12]}")
-    if page:
-        say(f"report written to {page}")
+    with Stages(page) as stages:
+        trained = api.train(
+            data,
+            label,
+            out=out,
+            text=text,
+            subject=subject,
+            body=body,
+            group=group,
+            time=time,
+            heads=heads,
+            out_of_scope=out_of_scope,
+            held_out=held_out,
+            small_classes=small_classes.value,
+            target_precision=target_precision,
+            seed=seed,
+            force=force,
+            features=features.value,
+            encoding=encoding,
+            pipeline=pipeline,
+            jobs=jobs,
+            backend=backend,
+            lessons=lessons,
+            report=page,
+            compare=_at_work(compare, config) if page else None,
+            progress=stages,
+        )
+    stages.conclude(trained, small_classes.value, pipeline, as_json=as_json)
 
 
 def _refuse_idle(feedback: bool, confirmations: bool, no_report: bool, for_report: object) -> None:
@@ -186,36 +193,12 @@ def _at_work(compare: Path | None, config: Path | None) -> Any:
         return None
 
 
-def _say_trained(trained: Any, small_classes: SmallClasses) -> None:
-    say(f"{trained.rows} rows, left out: {_counted(trained.dropped)}")
-    if trained.near_duplicates:
-        say(f"{trained.near_duplicates} rows have the same words as an earlier one; name their --group")
-    if trained.small:
-        done = {"keep": "kept", "merge": "merged into other", "drop": "dropped"}[small_classes.value]
-        say(f"categories of few rows, {done}: {_counted(trained.small)}")
-    if trained.out_of_reach:
-        never = ", ".join(trained.out_of_reach)
-        say(f"cannot reach precision {trained.target_precision:g}, so always abstain: {never}")
-    say(f"unseen rows: {_figures(trained.metrics)}")
-    if trained.held_out:
-        say(f"rows held out: {_figures(trained.held_out)}")
-    for name, metrics in trained.heads.items():
-        say(f"{name}: accuracy {metrics['accuracy']:.3f}")
-
-
-def _figures(metrics: Mapping[str, Any]) -> str:
-    precision = metrics["precision_at_coverage"]
-    sure = "" if precision is None else f", of these {precision:.1%} right"
-    return (
-        f"accuracy {metrics['accuracy']:.3f}, macro-F1 {metrics['macro_f1']:.3f}; "
-        f"sure enough to act on {metrics['coverage']:.1%}{sure}"
-    )
-
-
-def _named(heads: list[str]) -> dict[str, str]:
-    if wrong := [head for head in heads if not all(head.partition("=")[::2])]:
+def _heads(more: list[str], **own: str | None) -> dict[str, str]:
+    """Further heads and their columns, of those that were named."""
+    if wrong := [head for head in more if not all(head.partition("=")[::2])]:
         raise typer.BadParameter(f"--head {wrong[0]}: write NAME=COLUMN, as product=product_line")
-    return {name: column for name, _, column in (head.partition("=") for head in heads)}
+    named = {name: column for name, _, column in (head.partition("=") for head in more)}
+    return {name: column for name, column in own.items() if column} | named
 
 
 def evaluate(
@@ -258,15 +241,6 @@ def _training() -> Any:
         words = f"training needs {error.name}: install SmartTicket with its extra, smartticket[training]"
         raise ConfigurationError(words) from None
     return api
-
-
-def _counted(dropped: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {number}" for reason, number in dropped.items() if number) or "none"
-
-
-def _say_stage(stage: str, share: float) -> None:
-    if share == 0.0:
-        say(f"{stage} ...")
 
 
 def _shown(value: Any) -> str:

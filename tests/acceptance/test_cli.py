@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
+from typer.main import get_command
+
+from smartticket_daemon.cli.app import app
 from tests.acceptance.program import BILLING, Desk, run
 
 PROPOSAL = [
@@ -26,6 +31,23 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in ("run", "check", "predict", "explain", "status", "quarantine", "config", "demo", "train"):
         assert command in done.stdout
+
+
+def commands(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for part, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{name}{part} ")
+        else:
+            yield f"{name}{part}", command
+
+
+def test_every_command_can_answer_in_json() -> None:
+    without = {
+        name
+        for name, command in commands(get_command(app))
+        if not any("--json" in p.opts for p in command.params)
+    }
+    assert without == {"config schema"}, "which is JSON itself"
 
 
 def test_an_unknown_option_is_a_usage_error() -> None:
@@ -136,6 +158,11 @@ def test_quarantine_list_replay_and_drop(desk: Desk) -> None:
     missing = desk.run("quarantine", "replay", "abc")
     assert missing.returncode == 1
     assert "'abc'" in missing.stderr
+    assert json.loads(desk.run("quarantine", "replay", "--all", "--json").stdout) == {
+        "replayed": 0,
+        "left": 0,
+    }
+    assert json.loads(desk.run("quarantine", "drop", "--all", "--json").stdout) == {"dropped": 0}
 
 
 def test_no_command_prints_customers_text_in_its_log(desk: Desk) -> None:
