@@ -1,4 +1,4 @@
-"""Data files: CSV and JSON Lines, plain or .gz, as rows of text. Standard library only.
+"""Data files: CSV and JSON Lines, plain or .gz, as rows of text, one after the other. Standard library only.
 
 UTF-8 with or without a BOM unless told otherwise; every cell is text ("NA" too); NUL bytes are dropped.
 Raises DataError with file, line and mend, and never a cell's content.
@@ -6,6 +6,7 @@ Raises DataError with file, line and mend, and never a cell's content.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -13,12 +14,14 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO, cast
 
 from smartticket_daemon.errors import DataError
 
 _LARGEST_CELL = 1 << 26
+_PIECE = 1 << 20
 _SEPARATORS = ",;\t"
 
 
@@ -37,43 +40,53 @@ def read_rows(path: str | Path, columns: Sequence[str], encoding: str = "utf-8-s
     no object has is refused at the end.
     """
     path = Path(path)
-    text = _decode(path, _bytes(path), encoding).replace("\0", "")
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    if kind == "csv":
-        return _csv_rows(path, text, columns)
-    if kind in ("jsonl", "ndjson"):
-        return _json_rows(path, text, columns)
-    raise DataError(f"{path}: not a kind of data file that is known; use .csv or .jsonl (or either with .gz)")
-
-
-def _bytes(path: Path) -> bytes:
+    newline = "" if kind == "csv" else "\n"
+    if encoding.lower() in ("utf-8", "utf8"):
+        encoding = "utf-8-sig"
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") else data
+        with _open(path) as file, io.TextIOWrapper(file, encoding, newline=newline) as text:
+            if kind == "csv":
+                yield from _csv_rows(path, text, columns)
+            elif kind in ("jsonl", "ndjson"):
+                yield from _json_rows(path, text, columns)
+            else:
+                known = "use .csv or .jsonl (or either with .gz)"
+                raise DataError(f"{path}: not a kind of data file that is known; {known}")
+    except UnicodeDecodeError:
+        line = _first_unreadable(path, encoding)
+        mend = "save it as UTF-8 or name its encoding with --encoding"
+        raise DataError(f"{path}, line {line}: not {encoding.removesuffix('-sig')} text; {mend}") from None
+    except LookupError:
+        raise DataError(f"{path}: no such encoding as {encoding}; utf-8 or cp1252 for example") from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise DataError(f"{path}: the compressed file is broken; compress it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _decode(path: Path, data: bytes, encoding: str) -> str:
-    if encoding.lower() in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        mend = "save it as UTF-8 or name its encoding with --encoding"
-        raise DataError(f"{path}, line {line}: not {encoding.removesuffix('-sig')} text; {mend}") from None
-    except LookupError:
-        raise DataError(f"{path}: no such encoding as {encoding}; utf-8 or cp1252 for example") from None
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
-def _csv_rows(path: Path, text: str, columns: Sequence[str]) -> Iterator[Row]:
+def _first_unreadable(path: Path, encoding: str) -> int:
+    """The line that holds the first byte that is no text; the reader itself runs ahead of its rows."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with _open(path) as file:
+        while True:
+            piece = file.read(_PIECE)
+            try:
+                line += decoder.decode(piece, final=not piece).count("\n")
+            except UnicodeDecodeError as error:
+                return line + error.object.count(b"\n", 0, error.start)
+
+
+def _csv_rows(path: Path, text: TextIO, columns: Sequence[str]) -> Iterator[Row]:
     csv.field_size_limit(_LARGEST_CELL)
-    head = text.partition("\n")[0]
+    lines = (line.replace("\0", "") for line in text)
+    head = next(lines, "")
     separator = max(_SEPARATORS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(chain([head], lines), delimiter=separator, strict=True)
     try:
         header = next(reader, [])
         _check_header(path, header, columns)
@@ -98,12 +111,11 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
         raise DataError(f"{path}, line 1: no column {missing[0]}; there are: {', '.join(header)}")
 
 
-def _json_rows(path: Path, text: str, columns: Sequence[str]) -> Iterator[Row]:
+def _json_rows(path: Path, text: TextIO, columns: Sequence[str]) -> Iterator[Row]:
     seen: set[str] = set()
-    line = 0
-    for line, raw in enumerate(text.split("\n"), 1):
+    for line, raw in enumerate(text, 1):
         if raw.strip():
-            cells = _json_cells(path, line, raw)
+            cells = _json_cells(path, line, raw.replace("\0", ""))
             seen.update(cells)
             yield Row(line, {**dict.fromkeys(columns, ""), **cells})
     if missing := [column for column in columns if column not in seen]:
