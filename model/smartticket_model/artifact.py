@@ -28,6 +28,9 @@ from smartticket_daemon.errors import ModelError
 
 FORMAT = 2
 MANIFEST = "manifest.json"
+CARD = "MODEL_CARD.md"
+"""Beside these, where one was written: the model in plain words. It is no part of the digest."""
+
 MAX_MANIFEST = 16 << 20
 MAX_FILE = 1 << 30
 
@@ -64,6 +67,7 @@ def _write(folder: Path, manifest: Mapping[str, Any], arrays: Arrays) -> str:
         }
         put(folder / f"{key}.{sha[:12]}.bin", data)
     content = _seal({**manifest, "format": FORMAT, "files": files})
+    (folder / CARD).unlink(missing_ok=True)  # it told of the model before
     put(folder / MANIFEST, content)
     _remove_all_but(folder, {str(f["name"]) for f in files.values()})
     return hashlib.sha256(content).hexdigest()

@@ -43,7 +43,7 @@ class Stages(Bar):
 
 def told(trained: Any, report: Path | None, pipeline: Path | None, seconds: float) -> dict[str, Any]:
     """All that came of a training, for programs; `memory_mib` is the peak of this process alone."""
-    from smartticket_training.report import CARD
+    from smartticket_model.artifact import CARD
 
     return {
         "model": str(trained.folder),

@@ -25,8 +25,6 @@ from smartticket_model import Model, artifact, load
 
 NAME = 12
 """How many digits of its digest name an artifact's folder."""
-_BESIDE = ("MODEL_CARD.md",)
-"""What is taken along where it lies beside the arrays."""
 
 
 class Shelf:
@@ -95,7 +93,9 @@ class Shelf:
         _folder(aside)
         manifest = artifact.read(source, digest)[0]
         names = [artifact.MANIFEST, *(str(entry["name"]) for entry in manifest["files"].values())]
-        for name in [*names, *(n for n in _BESIDE if (source / n).is_file())]:
+        if (source / artifact.CARD).is_file():
+            names.append(artifact.CARD)
+        for name in names:
             artifact.put(aside / name, (source / name).read_bytes())
             (aside / name).chmod(0o644)
         kept = _described(load(aside, digest), source)

@@ -15,6 +15,8 @@ import pytest
 
 from smartticket_daemon.errors import DataError
 from smartticket_model import load
+from smartticket_model.artifact import CARD
+from smartticket_model.runtime import DEFAULT
 from smartticket_training.corpus import CATEGORIES, dataset, load_corpus
 
 GOOD: dict[str, object] = {
@@ -83,6 +85,11 @@ def test_training_reproduces_the_shipped_model(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert load(out).digest == shipped.digest
+    card = (out / CARD).read_text("utf-8")
+    assert card == (DEFAULT / CARD).read_text("utf-8")
+    assert shipped.digest in card
+    kept = Counter(t.held_back for t in load_corpus() if t.language == "nl")
+    assert f"\n| nl | {kept[False]:,} | {kept[True]:,} | " in card
     check_parity(pipe)
 
 

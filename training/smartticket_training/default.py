@@ -1,4 +1,4 @@
-"""Make the shipped model: `python -m smartticket_training.default [FOLDER]`.
+"""Make the shipped model and its card: `python -m smartticket_training.default [FOLDER]`.
 
 The last bit of a sum depends on how the processor adds. So the arithmetic is held to one thread and to the
 instructions every x86-64-v3 machine has, in a process started anew, for libraries look once, when loaded.
@@ -23,11 +23,13 @@ _EVEN = {
 
 
 def main() -> int:
-    """Train on nine tenths of the corpus, measure on the tenth held back, print both."""
-    from smartticket_model import load
+    """Train on nine tenths of the corpus, measure on the tenth held back, print both, and write the card."""
+    from smartticket_model import artifact, load
     from smartticket_model.runtime import DEFAULT
     from smartticket_training.api import evaluate_on, train_on
-    from smartticket_training.corpus import dataset, foreign, load_corpus
+    from smartticket_training.corpus import Ticket, dataset, foreign, load_corpus
+    from smartticket_training.report import Facts
+    from smartticket_training.report.shipped import shipped_card
 
     parser = argparse.ArgumentParser(prog="smartticket_training.default", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT, help="default: the shipped model's")
@@ -36,8 +38,16 @@ def main() -> int:
     folder: Path = options.folder
     tickets = load_corpus()
     taught = dataset([t for t in tickets if not t.held_back])
-    trained = train_on(taught, folder, foreign=foreign(), pipeline=options.pipeline)
-    held_back = evaluate_on(load(folder), dataset([t for t in tickets if t.held_back]))
+    others = foreign()
+    trained = train_on(taught, folder, foreign=others, pipeline=options.pipeline)
+    model = load(folder)
+
+    def measure(some: list[Ticket]) -> Mapping[str, Any]:
+        return evaluate_on(model, dataset(some))
+
+    card = shipped_card(Facts(trained), tickets, len(others), measure)
+    artifact.put(folder / artifact.CARD, card.encode())
+    held_back = measure([t for t in tickets if t.held_back])
     say = sys.stdout.write
     say(f"{folder}\ndigest {trained.digest}, {sum(f.stat().st_size for f in folder.iterdir()):,} bytes\n")
     _print(f"out of fold, {trained.rows} tickets", trained.metrics, say)

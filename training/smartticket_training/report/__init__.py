@@ -2,6 +2,6 @@
 
 from smartticket_training.report.asked import settings_of
 from smartticket_training.report.facts import Facts
-from smartticket_training.report.write import CARD, write_report
+from smartticket_training.report.write import write_report
 
-__all__ = ["CARD", "Facts", "settings_of", "write_report"]
+__all__ = ["Facts", "settings_of", "write_report"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from smartticket_model import load
 from smartticket_training.report.facts import Facts
@@ -13,29 +15,27 @@ _SAMPLE = 300
 
 _TEXT = """# Model card: {title}
 
-Made by `smartticket train` on {when}. Digest `{digest}`.
+Made by {made}. Digest `{digest}`.
 
 ## What it is for
 
 It reads a support ticket and says which of {categories} categories it belongs to, how sure it is, and why.
 SmartTicket lets it set a tag, a route or an internal note where it is sure enough, and leaves the other
-tickets to people. It is made for the tickets of the desk whose tickets it has learnt from. Nothing it says
-goes to a customer.
+tickets to people. {meant_for}
+Nothing it says goes to a customer.
 
 It is not made for decisions on a person (who gets a refund, a credit, a job), nor to let tickets go unread.
 
 ## What it was trained on
 
-{rows} tickets with the category that agents had set{times}. Left out: {dropped}.
-Languages (of a sample): {languages}.
+{learnt_from}
 {heads}
-The model holds numbers and hashes only, no text of a ticket; the names of the categories stand in it. Whose
-data they are, and what they may be used for, SmartTicket cannot know: the licence of the data is yours to
-say, and so is that of the model.
+The model holds numbers and hashes only, no text of a ticket; the names of the categories stand in it.
+{licence}
 
 ## How good it is
 
-Of tickets that it had not seen when it judged them{held_out}:
+Of tickets that it had not seen when it judged them{unseen}:
 
 | | |
 |---|---|
@@ -60,7 +60,7 @@ of what is applied is right. Another aim, `[policy] target_precision`, moves the
   it notices.
 - It knows the words of the past: new products, new prices, another language or another kind of customer
   make it worse.
-- It repeats what agents did. Where they were inconsistent or wrong, so is it.
+{limits}
 - A category of few tickets is judged on few; its figures may be chance.
 {never}
 ## Who must watch what
@@ -73,23 +73,42 @@ of what is applied is right. Another aim, `[policy] target_precision`, moves the
 """
 
 
-def card(facts: Facts, title: str) -> str:
-    """The card as Markdown; holds no text of any ticket."""
-    trained, own = facts.trained, facts.headline
+_LICENCE = """\
+Whose data they are, and what they may be used for, SmartTicket cannot know: the licence of the data is yours
+to say, and so is that of the model."""
+
+_LIMITS = "- It repeats what agents did. Where they were inconsistent or wrong, so is it."
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where a model comes from, as sentences; `figures` are of rows it had not seen, `unseen` says which."""
+
+    made: str
+    meant_for: str
+    learnt_from: str
+    licence: str
+    limits: str
+    unseen: str
+    figures: Mapping[str, Any]
+
+
+def card(facts: Facts, title: str, about: About | None = None) -> str:
+    """The card as Markdown; holds no text of any ticket. Without `about` the model is that of a desk."""
+    trained, about = facts.trained, about or _own_desk(facts)
+    own = about.figures
     precision = own["precision_at_coverage"]
     never = ", ".join(map(_cell, trained.out_of_reach))
     return _TEXT.format(
         title=title,
-        when=facts.when,
+        made=about.made,
         digest=trained.digest,
         categories=len(facts.labels),
-        rows=f"{facts.rows:,}",
-        times=_times(facts),
-        dropped=", ".join(f"{number:,} {reason}" for reason, number in trained.dropped.items() if number)
-        or "none",
-        languages=_languages(facts),
+        meant_for=about.meant_for,
+        learnt_from=about.learnt_from,
         heads=_heads(facts),
-        held_out=" (held out for that)" if trained.held_out else "",
+        licence=about.licence,
+        unseen=about.unseen,
         accuracy=f"{own['accuracy']:.1%}",
         macro_f1=f"{own['macro_f1']:.3f}",
         coverage=f"{own['coverage']:.1%}",
@@ -98,11 +117,27 @@ def card(facts: Facts, title: str) -> str:
         target=f"{trained.target_precision:.0%}",
         table="\n".join(_row(facts, number) for number in range(len(facts.labels))),
         never=f"- Always left to people, for too few would be right: {never}.\n" if never else "",
+        limits=about.limits,
     )
 
 
-def _counted(dropped: Mapping[str, int]) -> str:
+def left_out(facts: Facts) -> str:
+    """How many rows were not learnt from, and why."""
+    dropped = facts.trained.dropped
     return ", ".join(f"{number:,} {reason}" for reason, number in dropped.items() if number) or "none"
+
+
+def _own_desk(facts: Facts) -> About:
+    tickets = f"{facts.rows:,} tickets with the category that agents had set{_times(facts)}"
+    return About(
+        made=f"`smartticket train` on {facts.when}",
+        meant_for="It is made for the tickets of the desk whose tickets it has learnt from.",
+        learnt_from=f"{tickets}. Left out: {left_out(facts)}.\nLanguages (of a sample): {_languages(facts)}.",
+        licence=_LICENCE,
+        limits=_LIMITS,
+        unseen=" (held out for that)" if facts.trained.held_out else "",
+        figures=facts.headline,
+    )
 
 
 def _row(facts: Facts, number: int) -> str:

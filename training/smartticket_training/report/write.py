@@ -12,11 +12,9 @@ from smartticket_training.report.facts import Facts
 from smartticket_training.report.found import find
 from smartticket_training.report.page import page
 
-CARD = "MODEL_CARD.md"
-
 
 def write_report(facts: Facts, file: Path, seed: int = 0) -> None:
-    """Write the report to `file`, and CARD into the model's folder. Raises ConfigurationError.
+    """Write the report to `file`, and the card into the model's folder. Raises ConfigurationError.
 
     Of the tickets themselves the report shows line numbers, and words that several of them share; it lies
     outside the model's folder, which holds no word of a ticket at all. The same facts, seed and day give the
@@ -27,7 +25,7 @@ def write_report(facts: Facts, file: Path, seed: int = 0) -> None:
     try:
         artifact.put(file, html.encode("utf-8", "replace"))
         file.chmod(0o600)  # words of customers stand in it
-        artifact.put(facts.trained.folder / CARD, words.encode("utf-8", "replace"))
+        artifact.put(facts.trained.folder / artifact.CARD, words.encode("utf-8", "replace"))
     except OSError as error:
         raise ConfigurationError(f"cannot write the report {file}: {error.strerror}") from None
 
