@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.doubles.freshdesk import FreshdeskDouble
 from tests.doubles.freshdesk_bench import Bench
 from tests.doubles.zendesk import ZendeskDouble
 from tests.doubles.zendesk_account import Account
+from tests.markup import Tags
 
 CANARY = "cAnArY"
 SUM = "77762223"
@@ -115,9 +115,7 @@ def through(service: str, count: int, seed: int, folder: Path) -> Outcome:
 
 def wrong_in(note: str) -> list[str]:
     """What a note holds that it must not."""
-    parser = _Tags()
-    parser.feed(note)
-    parser.close()
+    parser = Tags(note)
     wrong = [f"the tag {tag}" for tag in parser.tags - ALLOWED]
     wrong += [f"the attribute {name}" for name in parser.attributes]
     if "EXPANDED" in note or SUM in note:
@@ -136,33 +134,6 @@ def _wrong_line(line: str) -> list[str]:
         return ["a log line that is not JSON"]
     wrong = ["a forged event"] if event["event"] == "forged" else []
     return [*wrong, "a customer's text in the log"] if CANARY in line else wrong
-
-
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: set[str] = set()
-        self.attributes: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [name for name, _ in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_comment(self, data: str) -> None:
-        self.tags.add("!--")
-
-    def handle_decl(self, decl: str) -> None:
-        self.tags.add("!")
-
-    def unknown_decl(self, data: str) -> None:
-        self.tags.add("!")
-
-    def handle_pi(self, data: str) -> None:
-        self.tags.add("?")
 
 
 def _polled(desk: Desk, connector: Any, folder: Path, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""The double at a clock that is set, and what connectors read from it."""
+"""The double at a clock that is set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from smartticket_connectors.freshdesk import FreshdeskConnector
-from smartticket_daemon.domain import Cursor, Message
 from tests.desk import Clock
 from tests.doubles.freshdesk import FreshdeskDouble
 from tests.doubles.freshdesk_desk import settings_for
@@ -32,16 +31,3 @@ class Town:
 
     def lists(self) -> list[Request]:
         return [r for r in self.double.requests if r.path == "/api/v2/tickets"]
-
-
-def poll(connector: FreshdeskConnector, cursor: Cursor | None) -> tuple[list[Message], Cursor | None]:
-    messages: list[Message] = []
-    for batch in connector.fetch(cursor):
-        assert batch.unreadable == ()
-        messages += batch.messages
-        cursor = batch.cursor
-    return messages, cursor
-
-
-def tickets(messages: list[Message]) -> list[str]:
-    return [message.ref.ticket for message in messages]

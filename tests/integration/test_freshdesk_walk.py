@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from smartticket_daemon.errors import ConfigurationError
-from tests.doubles.freshdesk_town import Town, poll, tickets
+from smartticket_daemon.testing.steps import fetch, tickets
+from tests.doubles.freshdesk_town import Town
 from tests.doubles.server import Request
 
 pytest_plugins = ["tests.doubles.freshdesk_fixtures"]
@@ -38,7 +39,7 @@ def test_a_list_that_moves_while_it_is_read_loses_nothing(
     town.double.after = people
     connector, cursor, seen = town.connector(batch=7), None, set()
     for _ in range(3):
-        messages, cursor = poll(connector, cursor)
+        messages, cursor = fetch(connector, cursor)
         seen |= set(tickets(messages))
         town.clock.forward(seconds=60)
     assert seen >= {name for name in names if not town.account.ticket(name).deleted}
@@ -76,11 +77,11 @@ def test_a_list_that_lags_loses_nothing(town: Town) -> None:
     for _ in range(12):
         names += town.deliver(2, apart=4)
         town.clock.forward(seconds=10)
-        messages, cursor = poll(connector, cursor)
+        messages, cursor = fetch(connector, cursor)
         assert not seen & set(tickets(messages))
         seen |= set(tickets(messages))
     town.clock.forward(seconds=60)
-    messages, _ = poll(connector, cursor)
+    messages, _ = fetch(connector, cursor)
     assert seen | set(tickets(messages)) == set(names)
 
 
@@ -89,24 +90,24 @@ def test_what_was_taken_for_spam_and_comes_back_is_read(town: Town, restarted: b
     first, second = town.deliver(2)
     town.account.mark_spam(first)
     connector = town.connector()
-    messages, cursor = poll(connector, None)
+    messages, cursor = fetch(connector, None)
     assert tickets(messages) == [second]
     town.clock.forward(hours=5)
     town.account.mark_spam(first, spam=False)
-    messages, _ = poll(town.connector() if restarted else connector, cursor)
+    messages, _ = fetch(town.connector() if restarted else connector, cursor)
     assert tickets(messages) == [first]
 
 
 def test_what_was_not_recorded_comes_again(town: Town) -> None:
     connector = town.connector(batch=2)
-    _, cursor = poll(connector, None)
+    _, cursor = fetch(connector, None)
     names = town.deliver(6, apart=2)
-    assert tickets(poll(connector, cursor)[0]) == names
-    assert tickets(poll(connector, cursor)[0]) == names
+    assert tickets(fetch(connector, cursor)[0]) == names
+    assert tickets(fetch(connector, cursor)[0]) == names
     batches = connector.fetch(cursor)
     recorded, lost = next(batches), next(batches)
     batches.close()  # type: ignore[attr-defined]
-    again, _ = poll(connector, recorded.cursor)
+    again, _ = fetch(connector, recorded.cursor)
     assert tickets([*recorded.messages, *again]) == names
     assert set(tickets(list(lost.messages))) <= set(tickets(again))
 
@@ -114,24 +115,24 @@ def test_what_was_not_recorded_comes_again(town: Town) -> None:
 def test_after_a_pause_what_was_recorded_is_not_paid_for_again(town: Town) -> None:
     connector, cursor = town.connector(), None
     names = town.deliver(50)
-    _, cursor = poll(connector, cursor)
+    _, cursor = fetch(connector, cursor)
     connector.close()
     for name in names:
         town.account.agent_notes(name)
     before = town.double.credits
-    assert poll(connector, cursor)[0] == []
+    assert fetch(connector, cursor)[0] == []
     assert town.double.credits - before == 1
 
 
 def test_an_idle_poll_costs_one_request_and_so_do_our_own_traces(town: Town) -> None:
     names = town.deliver(5)
     connector = town.connector()
-    _, cursor = poll(connector, None)
+    _, cursor = fetch(connector, None)
     for trace in (lambda: None, lambda: [town.account.agent_notes(name) for name in names]):  # type: ignore[func-returns-value]
         trace()
         town.clock.forward(seconds=60)
         before = town.double.credits
-        messages, cursor = poll(connector, cursor)
+        messages, cursor = fetch(connector, cursor)
         assert messages == []
         assert town.double.credits - before == 1
 
@@ -140,11 +141,11 @@ def test_an_idle_poll_costs_one_request_and_so_do_our_own_traces(town: Town) -> 
 def test_includes_are_asked_for_when_they_are_worth_it(town: Town, new: int, credits: int) -> None:
     town.deliver(1)
     connector = town.connector()
-    _, cursor = poll(connector, None)
+    _, cursor = fetch(connector, None)
     town.clock.forward(seconds=300)
     names = town.deliver(new)
     before = town.double.credits
-    messages, _ = poll(connector, cursor)
+    messages, _ = fetch(connector, cursor)
     assert tickets(messages) == names
     assert all(m.body.startswith("body") and m.requester.address for m in messages)
     assert town.double.credits - before == credits
@@ -152,7 +153,7 @@ def test_includes_are_asked_for_when_they_are_worth_it(town: Town, new: int, cre
 
 def test_a_backlog_is_read_whole_from_its_second_page_on(town: Town) -> None:
     town.deliver(400, apart=3)
-    messages, _ = poll(town.connector(), None)
+    messages, _ = fetch(town.connector(), None)
     assert len(messages) == 400
     includes = ["include" in r.query for r in town.lists()]
     assert includes == [False, *[True] * (len(includes) - 1)]

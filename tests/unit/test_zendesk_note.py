@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartticket_connectors.zendesk.note import LONGEST, note_html
+from tests.markup import Tags
 
 HOSTILE = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg/onload=alert(1)>', "<p onclick=x>",
@@ -22,33 +22,8 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-class Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: set[str] = set()
-        self.attributes: list[object] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def handle_comment(self, data: str) -> None:
-        self.tags.add("!--")
-
-
-def read(text: str) -> Tags:
-    parser = Tags()
-    parser.feed(text)
-    parser.close()
-    return parser
-
-
 def assert_harmless(shown: str) -> None:
-    found = read(shown)
+    found = Tags(shown)
     assert found.tags <= {"p", "br"}
     assert found.attributes == []
     for form in (shown, html.unescape(shown), found.text):
