@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,6 +64,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 def printable(text: str) -> str:
     """`text` without control characters, so that a subject cannot steer the terminal."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def contradiction(told: Mapping[str, Any]) -> str:
+    """Of a sender's corrections, as a model's manifest tells of them."""
+    return (
+        f"a model without them says otherwise for {told['contradicted']} of these {told['corrections']}, "
+        f"but only for {told['others_contradicted']} of {told['others']} of everybody else's"
+    )
 
 
 def ledger_line(name: str, counts: dict[str, int]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from smartticket_daemon.domain import Message, Opinion
 from smartticket_daemon.errors import ConfigurationError, Overtaken, RateLimited, RejectedError
 from smartticket_daemon.judge import text_of
 from smartticket_daemon.ports import Connector, Journal, Judged
-from smartticket_training.feedback import HUMAN, Chosen, Lesson, choose
+from smartticket_training.feedback import HUMAN, Lesson
 
 if TYPE_CHECKING:
     from smartticket_config.settings import Configuration
@@ -34,8 +34,10 @@ class Reading:
     missing: Counter[str] = field(default_factory=Counter)
 
 
-def lessons_of(config: Path | None, *, confirmations: bool) -> Chosen:
-    """The lessons of all sources of the settings, chosen and told on standard error.
+def lessons_of(config: Path | None, trust: Sequence[str] = (), *, confirmations: bool) -> list[Lesson]:
+    """The lessons of all sources of the settings; what could not be read is told on standard error.
+
+    `trust` are keys, or beginnings of keys, of messages whose senders the operator trusts.
 
     Raises ConfigurationError where nothing ever ran, and what a source raises that cannot be asked.
     """
@@ -51,9 +53,9 @@ def lessons_of(config: Path | None, *, confirmations: bool) -> Chosen:
             reading = read_lessons(journal, connectors, confirmations=confirmations)
     finally:
         journal.close()
-    chosen = choose(reading.lessons, confirmations=confirmations)
-    _tell(chosen, reading)
-    return chosen
+    for reason, number in sorted(reading.missing.items()):
+        say(f"feedback: {number} left out, {reason}")
+    return [replace(own, trusted=own.key.startswith(tuple(trust))) for own in reading.lessons]
 
 
 def read_lessons(
@@ -108,6 +110,7 @@ def _lesson(judged: Judged, message: Message) -> Lesson:
         opinion=judged.feedback.opinion,
         sender=_nameless(message),
         created=message.created,
+        key=judged.record.key,
     )
 
 
@@ -127,12 +130,3 @@ def _connectors(configuration: Configuration) -> Iterator[dict[str, Connector]]:
     finally:
         for connector in made.values():
             connector.close()
-
-
-def _tell(chosen: Chosen, reading: Reading) -> None:
-    counts = ", ".join(f"{kind} {number}" for kind, number in chosen.counts.items())
-    say(f"feedback: {counts}")
-    for (ours, theirs), number in chosen.left_out.items():
-        say(f"feedback: {number} left out, too many of one sender: {ours} corrected to {theirs}")
-    for reason, number in sorted(reading.missing.items()):
-        say(f"feedback: {number} left out, {reason}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from smartticket_config.settings import Settings
 from smartticket_daemon.assemble import check_fit, load_model, load_replies, policy_for
-from smartticket_daemon.cli.common import say
+from smartticket_daemon.cli.common import contradiction, say
 from smartticket_daemon.domain import Action, Message, MessageRef
 from smartticket_daemon.errors import DataError, ModelError
 from smartticket_daemon.policy import decide
@@ -50,11 +50,11 @@ class Weighed:
 
 
 def weigh(settings: Settings, candidate: Model, held_out: HeldOut | None) -> Weighed:
-    """Look at the fit with the settings, and at both models' answers to the same rows.
+    """Look at the fit with the settings, at whose corrections it learnt, and at both models' answers.
 
     Raises DataError for the file, also where one of the models was trained on it.
     """
-    against = check_fit(settings, candidate, load_replies(settings))
+    against = [*check_fit(settings, candidate, load_replies(settings)), *_contradicted(candidate)]
     try:
         comparison = _compared(settings, candidate, held_out) if held_out else None
     except ModelError as error:
@@ -64,6 +64,19 @@ def weigh(settings: Settings, candidate: Model, held_out: HeldOut | None) -> Wei
         return Weighed(tuple(against))
     target = settings.policy.target_precision or candidate.manifest["heads"]["category"]["target_precision"]
     return Weighed((*against, *comparison.against(target)), comparison)
+
+
+def _contradicted(candidate: Model) -> list[str]:
+    """Senders whom it learnt from though a model without them contradicts what they taught."""
+    told = candidate.manifest["data"].get("feedback", {})
+    try:
+        return [
+            f"it learnt what one sender taught, {own['key'][:12]}: {contradiction(own)}"
+            for own in told.get("contradicted", ())
+            if own["trusted"]
+        ]
+    except (AttributeError, KeyError, TypeError):
+        raise ModelError("this model's manifest does not say whose corrections it learnt") from None
 
 
 def _compared(settings: Settings, candidate: Model, held_out: HeldOut) -> Comparison:

@@ -21,6 +21,10 @@ Body = Annotated[str | None, typer.Option("--body", help="its body column.")]
 Encoding = Annotated[str, typer.Option("--encoding", help="The file's encoding.")]
 
 
+FEWEST = 8
+"""So many characters of a key name one sender and nobody else."""
+
+
 class Features(StrEnum):
     """What a text is taken apart into."""
 
@@ -91,6 +95,10 @@ def train(
         bool,
         typer.Option("--with-confirmations", help="Also what they left as it was on finished tickets."),
     ] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option("--trust", metavar="KEY", help="Learn from this sender, whom a model contradicts."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="The report, an HTML file [the name of --out with .html].")
     ] = None,
@@ -107,14 +115,14 @@ def train(
     Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
 
     With --json one object: model (folder), digest, rows, dropped, near_duplicates, small, categories,
-    target_precision, thresholds, out_of_reach, out_of_fold, held_out, heads, report, card, pipeline, seconds,
-    memory_mib (peak of this process).
+    target_precision, thresholds, out_of_reach, out_of_fold, held_out, heads, feedback, report, card,
+    pipeline, seconds, memory_mib (peak of this process).
 
     Exit code 65: the data are refused. 78: so is an option, or a place to write to.
     """
     from smartticket_daemon.cli.train_view import Stages
 
-    _refuse_idle(with_feedback, with_confirmations, no_report, report or compare)
+    _refuse_idle(with_feedback, with_confirmations, trust or [], no_report, report or compare)
     if data is None or label is None:
         columns = [text, subject, body, group, time, priority, sentiment, out_of_scope, *(head or [])]
         _feedback_alone(data, label, with_feedback, columns)
@@ -123,7 +131,7 @@ def train(
     heads = _heads(head or [], priority=priority, sentiment=sentiment)
     page = None if no_report else report or out.absolute().with_name(f"{out.absolute().name}.html")
     api = _training()
-    lessons = _lessons(config, confirmations=with_confirmations) if with_feedback else ()
+    lessons = _lessons(config, trust or [], confirmations=with_confirmations) if with_feedback else ()
     with Stages(page) as stages:
         trained = api.train(
             data,
@@ -154,10 +162,18 @@ def train(
     stages.conclude(trained, small_classes.value, pipeline, as_json=as_json)
 
 
-def _refuse_idle(feedback: bool, confirmations: bool, no_report: bool, for_report: object) -> None:
+def _refuse_idle(
+    feedback: bool, confirmations: bool, trust: Sequence[str], no_report: bool, for_report: object
+) -> None:
     """Options that would do nothing are a mistake."""
     if confirmations and not feedback:
         raise typer.BadParameter("--with-confirmations adds to --with-feedback: name that as well")
+    if trust and not feedback:
+        raise typer.BadParameter("--trust says whose corrections to learn from: name --with-feedback as well")
+    if short := [key for key in trust if len(key) < FEWEST]:
+        raise typer.BadParameter(
+            f"--trust {short[0]}: at least {FEWEST} characters of a key, as train names it"
+        )
     if no_report and for_report:
         raise typer.BadParameter("--report and --compare are for the report, which --no-report leaves out")
 
@@ -171,10 +187,10 @@ def _feedback_alone(
         raise typer.BadParameter("columns are those of a file: name it with --data")
 
 
-def _lessons(config: Path | None, *, confirmations: bool) -> Sequence[Any]:
+def _lessons(config: Path | None, trust: Sequence[str], *, confirmations: bool) -> Sequence[Any]:
     from smartticket_daemon.cli.lessons import lessons_of
 
-    return lessons_of(config, confirmations=confirmations).lessons
+    return lessons_of(config, trust, confirmations=confirmations)
 
 
 def _at_work(compare: Path | None, config: Path | None) -> Any:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from smartticket_daemon.cli.bar import Bar
-from smartticket_daemon.cli.common import print_json, say
+from smartticket_daemon.cli.common import contradiction, print_json, say
 from smartticket_daemon.service import Stop
 
-STAGES = ("read", "clean", "features", "folds", "fit", "report")
+STAGES = ("read", "corrections", "clean", "features", "folds", "fit", "report")
 _DONE = {"keep": "kept", "merge": "merged into other", "drop": "dropped"}
 
 
@@ -59,6 +59,7 @@ def told(trained: Any, report: Path | None, pipeline: Path | None, seconds: floa
         "out_of_fold": trained.metrics,
         "held_out": trained.held_out,
         "heads": trained.heads,
+        "feedback": trained.taught.told() if trained.taught else None,
         "report": str(report) if report else None,
         "card": str(trained.folder / CARD) if report else None,
         "pipeline": str(pipeline) if pipeline else None,
@@ -69,6 +70,8 @@ def told(trained: Any, report: Path | None, pipeline: Path | None, seconds: floa
 
 def say_trained(trained: Any, small_classes: str) -> None:
     """In words, on standard error."""
+    if trained.taught:
+        _say_taught(trained.taught)
     say(f"{trained.rows} rows, left out: {_counted(trained.dropped)}")
     if trained.near_duplicates:
         say(f"{trained.near_duplicates} rows have the same words as an earlier one; name their --group")
@@ -83,6 +86,19 @@ def say_trained(trained: Any, small_classes: str) -> None:
     for name, metrics in trained.heads.items():
         say(f"{name}: accuracy {metrics['accuracy']:.3f}")
     say(f"model written to {trained.folder}, digest {trained.digest[:12]}")
+
+
+def _say_taught(taught: Any) -> None:
+    """What became of agents' corrections."""
+    say(f"feedback: {', '.join(f'{kind} {number}' for kind, number in taught.chosen.counts.items())}")
+    for (ours, theirs), number in taught.chosen.left_out.items():
+        say(f"feedback: {number} left out, too many of one sender: {ours} corrected to {theirs}")
+    for sender in taught.contradicted:
+        done = "learnt from, as you trust them" if sender.trusted else "held out"
+        say(f"feedback: a sender's {sender.corrections} corrections {done}: {contradiction(sender.told())}")
+        if not sender.trusted:
+            key = sender.key[:12]
+            say(f"  look: smartticket explain {key}; if the agents are right, train with --trust {key}")
 
 
 def _figures(metrics: Mapping[str, Any]) -> str:

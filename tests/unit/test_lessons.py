@@ -40,6 +40,7 @@ def test_what_people_chose_and_nothing_else(desk: Desk, taught: list[str]) -> No
     ]
     first = reading.lessons[0]
     assert (first.subject, first.body) == ("technical_issue 0.9", "It broke.")
+    assert [record.ref.ticket for record in desk.journal.find(first.key)] == [taught[0]]
     assert not reading.missing
 
 

@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import f1_score
 
-from smartticket_training.compare import Answers, Comparison, compare
+from smartticket_training.compare import Answers, Comparison, _chance, _holm, compare
 
 NAMES = ("billing", "order_delivery", "technical_issue", "general_question")
 
@@ -70,13 +71,43 @@ def test_a_better_model_passes() -> None:
 
 def test_models_of_equal_worth_rarely_fail_by_chance() -> None:
     refused = 0
-    for seed in range(40):
+    for seed in range(400):
         true = truth(200, seed)
-        pair = answers(true, 0.8, 1000 + seed), answers(true, 0.8, 2000 + seed)
-        refused += bool(compare(true, *pair, seed=seed).against(0.5))
-    assert (
-        refused <= 8
-    )  # three tests of 2.5 % and the categories' own: about 3 are expected, 8 in 1 of 100 runs
+        running, candidate = answers(true, 0.8, 1000 + seed), answers(true, 0.8, 2000 + seed)
+        refused += bool(compare(true, running, candidate, draws=0).against(0.95))
+    assert refused <= 20  # the error that the gate states; bench/gate.py measures it closely
+
+
+def test_a_model_that_is_worse_is_rarely_let_pass() -> None:
+    passed = 0
+    for seed in range(100):
+        true = truth(600, seed)
+        running, candidate = answers(true, 0.9, 1000 + seed), answers(true, 0.8, 2000 + seed)
+        passed += not compare(true, running, candidate, draws=0).against(0.5)
+    assert passed <= 2
+
+
+def test_less_than_the_margin_is_not_worse_however_many_rows() -> None:
+    true = truth(20_000)
+    old = Answers(true, [True] * 20_000)
+    for wrong, less in ((150, False), (350, True)):
+        new = Answers(["nonsense"] * wrong + true[wrong:], old.applied)
+        found = compare(true, old, new, draws=0)
+        assert (found.less_accurate, bool(found.against(0.5))) == (less, less)
+
+
+def test_the_error_is_shared_by_the_further_tests() -> None:
+    """Holm: the third of three needs no more than the whole, where the two before are beyond chance."""
+    assert _holm({"a": 0.001, "b": 0.012, "c": 0.024}, 0.025) == ["a", "b", "c"]
+    assert _holm({"a": 0.009, "b": 0.010, "c": 0.011}, 0.025) == []
+    assert _holm({"a": 0.001, "b": 0.02, "c": 0.021}, 0.025) == ["a"]
+
+
+def test_the_chance_is_that_of_the_binomial_distribution() -> None:
+    for lost, won, margin in ((9, 2, 0.0), (40, 20, 5.0), (300, 200, 20.0), (7, 0, 3.0)):
+        gain = (1 - margin / (lost + won)) / 2
+        assert _chance(lost, won, margin) == pytest.approx(binom.cdf(won, lost + won, gain))
+    assert _chance(20, 15, 5.0) == 1.0
 
 
 def test_one_category_that_falls_is_found_though_the_whole_does_not() -> None:
@@ -84,17 +115,17 @@ def test_one_category_that_falls_is_found_though_the_whole_does_not() -> None:
     old = answers(true, 0.9, 1)
     chance = random.Random(7)
     poisoned = [
-        "technical_issue" if name == "billing" and chance.random() < 0.1 else label
+        "technical_issue" if name == "billing" and chance.random() < 0.16 else label
         for name, label in zip(true, old.labels, strict=True)
     ]
     better = [
-        name if name == "general_question" and chance.random() < 0.9 else label
-        for name, label in zip(true, poisoned, strict=True)
+        name if name == "general_question" else label for name, label in zip(true, poisoned, strict=True)
     ]
     found = compare(true, old, Answers(better, old.applied))
-    assert not found.figures["accuracy"].worse
-    assert set(found.fallen) == {"billing"}
-    assert "category billing" in speaks(found)
+    assert not found.less_accurate
+    assert "technical_issue" in found.fallen
+    assert set(found.fallen) <= {"billing", "technical_issue"}
+    assert "category technical_issue" in speaks(found)
 
 
 def test_a_lost_category_of_which_there_is_one_row_is_chance() -> None:
@@ -106,17 +137,17 @@ def test_a_lost_category_of_which_there_is_one_row_is_chance() -> None:
 
 
 def test_rows_of_one_sender_count_as_one_drawing() -> None:
-    """Forty rows that differ are proof when they stand alone, and one sender's whim when they do not."""
+    """Eighty rows that differ are proof when they stand alone, and one sender's whim when they do not."""
     true = truth(400)
     old = Answers(true, [True] * 400)
-    new = Answers(["nonsense"] * 40 + true[40:], [True] * 400)
+    new = Answers(["nonsense"] * 80 + true[80:], [True] * 400)
     alone = compare(true, old, new)
-    together = compare(true, old, new, ["sender"] * 40 + [f"s{n}" for n in range(360)])
-    assert alone.figures["accuracy"].worse
+    together = compare(true, old, new, ["sender"] * 80 + [f"s{n}" for n in range(320)])
+    assert alone.less_accurate
     assert alone.fallen
-    assert not together.figures["accuracy"].worse
+    assert not together.less_accurate
     assert together.fallen == {}
-    assert together.groups == 361
+    assert together.groups == 321
 
 
 def test_fewer_rows_than_tell_anything_speak_against_it() -> None:
@@ -127,11 +158,13 @@ def test_fewer_rows_than_tell_anything_speak_against_it() -> None:
 
 def test_less_precision_counts_only_under_the_target() -> None:
     true = truth(1000)
-    old, new = answers(true, 0.99, 1, applied=0.3), answers(true, 0.95, 2, applied=0.9)
-    found = compare(true, Answers(old.labels, old.applied), Answers(new.labels, new.applied))
-    assert found.figures["precision"].worse
-    assert not any("precision" in reason for reason in found.against(0.9))
-    assert any("0.99 is asked for" in reason for reason in found.against(0.99))
+    old, new = answers(true, 0.99, 1, applied=0.3), answers(true, 0.80, 2, applied=0.9)
+    found = compare(true, old, new)
+    assert found.figures["precision"].candidate == pytest.approx(0.80, abs=0.02)
+    assert not any("precision" in reason for reason in found.against(0.7))
+    assert any("0.9 is asked for" in reason for reason in found.against(0.9))
+    back = compare(true, new, Answers(new.labels, [True] * 1000))
+    assert not any("precision" in reason for reason in back.against(0.9)), "no worse than before"
 
 
 def test_a_model_that_applies_nothing_any_more_is_worse() -> None:

@@ -24,13 +24,6 @@ def senders(sizes: dict[str, int]) -> list[Lesson]:
     return [lesson(f"{name} {n}", name) for name, size in sizes.items() for n in range(size)]
 
 
-def test_only_what_people_chose() -> None:
-    every = [lesson(str(n), opinion=opinion) for n, opinion in enumerate(Opinion)]
-    assert [x.opinion for x in choose(every).lessons] == [Opinion.CORRECTED, Opinion.LABELLED]
-    asked = choose(every, confirmations=True)
-    assert asked.counts == {"corrected": 1, "labelled": 1, "confirmed": 1}
-
-
 MANY = {f"s{n}": 1 for n in range(190)}
 SHARES: dict[str, tuple[dict[str, int], int]] = {
     "one sender alone": ({"mallory": 200}, 3),
@@ -48,6 +41,14 @@ def test_no_sender_teaches_too_much_of_a_pair(sizes: dict[str, int], most: int) 
     assert max(kept.values()) == most
     assert most <= max(3, 0.2 * kept.total())
     assert kept.total() + chosen.left_out.get(("billing", "refund"), 0) == sum(sizes.values())
+
+
+def test_a_sender_that_is_free_teaches_all() -> None:
+    chosen = choose(senders({**MANY, "mallory": 200, "eve": 200}), {"mallory"})
+    kept = Counter(x.sender for x in chosen.lessons)
+    assert kept["mallory"] == 200
+    assert kept["eve"] < 200
+    assert chosen.counts == {"corrected": kept.total(), "labelled": 0, "confirmed": 0}
 
 
 def test_pairs_do_not_count_for_each_other() -> None:

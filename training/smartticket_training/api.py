@@ -16,10 +16,11 @@ from smartticket_training.build import Trained, build, kept_numbers
 from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
 from smartticket_training.cleaning import small_classes as found_small
 from smartticket_training.dataset import Columns, Dataset, Pairs, read_dataset, read_texts
-from smartticket_training.feedback import Lesson, with_lessons
+from smartticket_training.feedback import Lesson
 from smartticket_training.fit import Options, Progress, check_backend, fit
 from smartticket_training.measure import measure
 from smartticket_training.pipeline import pipeline as as_pipeline
+from smartticket_training.teaching import Taught, teach
 
 Features = Literal["full", "word"]
 
@@ -57,7 +58,9 @@ def train(
     """Train a model on a data file and write it to the folder `out`.
 
     Without a file (`data` None) the rows are those of the shipped model, whose categories they have; then no
-    column is named. `lessons` are what agents taught, as `feedback.choose` leaves them.
+    column is named. `lessons` are what agents taught, all of it: those of a sender whom a model without them
+    contradicts are held out (see `senders`), unless one is `trusted`, and one sender gives only so many (see
+    `feedback.choose`).
 
     Columns: `label`, and either `text` or `subject` and `body`; `heads` names further columns to predict, as
     {"priority": "urgency"}. Rows of one `group` (a thread, a sender) are kept together in every split. With
@@ -76,11 +79,7 @@ def train(
     _check(target_precision, held_out)
     check_backend(backend)
     folder = Path(out)
-    _check_free(folder, force)
-    if report is not None:
-        _check_report(Path(report), folder, force)
-    if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
-        raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
+    _check_places(folder, report, pipeline, force)
     progress("read", 0.0)
     columns = None
     if data is None or label is None:
@@ -89,9 +88,9 @@ def train(
         columns = Columns(label, text, subject, body, group, time, heads or {})
         rows = read_dataset(data, columns, encoding)
         foreign = read_texts(out_of_scope, columns, encoding) if out_of_scope else []
-    rows = with_lessons(rows, lessons) if lessons else rows
     progress("read", 1.0)
     options = Options(features, seed, jobs, backend, held_out)
+    rows, taught = teach(rows, lessons, options, progress) if lessons else (rows, None)
     trained = train_on(
         rows,
         folder,
@@ -102,12 +101,15 @@ def train(
         pipeline=pipeline,
         progress=progress,
         name=str(data or "the shipped corpus"),
+        taught=taught,
     )
     if report is not None:
         from smartticket_training.report import Facts, settings_of, write_report
 
         progress("report", 0.0)
-        asked = settings_of(data, columns, options, small_classes, len(lessons))
+        asked = settings_of(
+            data, columns, options, small_classes, len(taught.chosen.lessons) if taught else 0
+        )
         write_report(Facts(trained, asked, compare, datetime.now(UTC).date()), Path(report), seed)
         progress("report", 1.0)
     return trained
@@ -131,8 +133,12 @@ def train_on(
     pipeline: str | Path | None = None,
     progress: Progress = lambda _stage, _share: None,
     name: str = "data",
+    taught: Taught | None = None,
 ) -> Trained:
-    """As `train`, on rows already read; what stands in `out` is replaced. `name` stands in error texts."""
+    """As `train`, on rows already read; what stands in `out` is replaced. `name` stands in error texts.
+
+    `taught` tells where the corrections among the rows come from.
+    """
     progress("clean", 0.0)
     unique = cleaned(rows)
     small, near = found_small(unique), near_duplicates(unique)
@@ -144,12 +150,12 @@ def train_on(
     if lone := [head for head, values in examples.heads.items() if len(set(values) - {""}) < 2]:
         raise DataError(f"{name}: the head {lone[0]} needs at least two different values")
     fitted = fit(examples, options, progress, foreign)
-    trained = build(fitted, examples, target_precision, options.seed, out)
+    trained = build(fitted, examples, target_precision, options.seed, out, taught)
     if pipeline is not None:
         import joblib
 
         joblib.dump(as_pipeline(fitted, kept_numbers(fitted)), Path(pipeline), compress=3)
-    return replace(trained, near_duplicates=near, small=small)
+    return replace(trained, near_duplicates=near, small=small, taught=taught)
 
 
 def evaluate(
@@ -189,6 +195,14 @@ def _check(target_precision: float, held_out: float) -> None:
         raise ConfigurationError("the target precision lies above 0 and at most at 1, as 0.9")
     if not 0 <= held_out < 1:
         raise ConfigurationError("the share held out lies between 0 and 1, as 0.2")
+
+
+def _check_places(folder: Path, report: str | Path | None, pipeline: str | Path | None, force: bool) -> None:
+    _check_free(folder, force)
+    if report is not None:
+        _check_report(Path(report), folder, force)
+    if pipeline is not None and Path(pipeline).resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError(f"the pipeline's file must lie outside {folder}, which holds no code")
 
 
 def _check_report(file: Path, folder: Path, force: bool) -> None:

@@ -17,6 +17,7 @@ from smartticket_training.fit import Fitted, Head
 from smartticket_training.language import language_head
 from smartticket_training.linear import Linear, Scores
 from smartticket_training.measure import curve, measure
+from smartticket_training.teaching import Taught
 
 LIBRARIES = ("mmh3", "numpy", "py3langid", "scikit-learn", "scipy")
 
@@ -27,8 +28,8 @@ class Trained:
 
     `metrics` are out-of-fold: of rows scored by models that had not seen them; `held_out` those of a model
     that was fitted without the rows held out, on these. `heads` has the figures of the further heads.
-    `small` are the categories with few rows, as found. `data` are the rows that were learnt from, in the
-    order of everything in `fitted`.
+    `small` are the categories with few rows, as found, `taught` what became of the corrections, if any.
+    `data` are the rows that were learnt from, in the order of everything in `fitted`.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Trained:
     heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     near_duplicates: int = 0
     small: Mapping[str, int] = field(default_factory=dict)
+    taught: Taught | None = None
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,14 @@ class Trained:
         return tuple(label for label in self.categories if label not in self.thresholds)
 
 
-def build(fitted: Fitted, data: Dataset, target_precision: float, seed: int, folder: Path) -> Trained:
+def build(
+    fitted: Fitted,
+    data: Dataset,
+    target_precision: float,
+    seed: int,
+    folder: Path,
+    taught: Taught | None = None,
+) -> Trained:
     """Write the artifact into `folder`."""
     head = fitted.category
     points = curve(head.truth, np.exp(head.out_of_fold), head.labels)
@@ -92,7 +101,7 @@ def build(fitted: Fitted, data: Dataset, target_precision: float, seed: int, fol
             "bias": fitted.scope.bias,
             "fewest": fitted.scope.fewest,
         },
-        "data": {"sha256": data.digest, "rows": len(data.labels), "dropped": data.dropped, "seed": seed},
+        "data": _source(data, seed, taught),
         "libraries": {name: version(name) for name in LIBRARIES},
         "metrics": metrics,
         "held_out": late,
@@ -105,6 +114,12 @@ def build(fitted: Fitted, data: Dataset, target_precision: float, seed: int, fol
     }
     digest = artifact.write(folder, manifest, arrays)
     return Trained(folder, digest, data, fitted, thresholds, target_precision, metrics, late, heads)
+
+
+def _source(data: Dataset, seed: int, taught: Taught | None) -> dict[str, Any]:
+    """What was learnt from; `feedback` is whose corrections, where there are any."""
+    found = {"sha256": data.digest, "rows": len(data.labels), "dropped": data.dropped, "seed": seed}
+    return {**found, "feedback": taught.told()} if taught else found
 
 
 def kept_numbers(fitted: Fitted) -> Linear:

@@ -1,15 +1,15 @@
 """What agents taught: their corrections and labels as training rows, beside or over those there were.
 
-    choose      which of them to learn from: decisions of people alone, and not too much of one sender
+    choose      which of them to learn from: not too much of one sender
     with_lessons  a data set in which they stand, each in place of rows with the same text
 
-A correction weighs as much as any other row. What nobody touched is no lesson unless it is asked for.
+A correction weighs as much as any other row.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,7 +31,8 @@ HUMAN = (Opinion.CORRECTED, Opinion.LABELLED)
 class Lesson:
     """One ticket that people decided about: we said `ours` (or would have), they say `label`.
 
-    `sender` names the requester in a form that tells nothing of them, `created` is when they wrote.
+    `sender` names the requester in a form that tells nothing of them, `created` is when they wrote, `key` the
+    message in the journal. `trusted`: the operator stands up for what the sender's tickets were made.
     """
 
     subject: str
@@ -41,6 +42,8 @@ class Lesson:
     opinion: Opinion
     sender: str
     created: datetime
+    key: str = ""
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +60,28 @@ class Chosen:
         return {kind.value: found[kind.value] for kind in (*HUMAN, Opinion.CONFIRMED)}
 
 
-def choose(lessons: Iterable[Lesson], *, confirmations: bool = False) -> Chosen:
-    """What people chose, in the order given; what they only left as it was, where `confirmations`."""
-    wanted = (*HUMAN, Opinion.CONFIRMED) if confirmations else HUMAN
+def choose(lessons: Sequence[Lesson], free: Collection[str] = ()) -> Chosen:
+    """The first of each sender, pair by pair; of senders that are `free` all."""
     pairs: defaultdict[tuple[str, str], list[Lesson]] = defaultdict(list)
     for lesson in lessons:
-        if lesson.opinion in wanted:
-            pairs[lesson.ours, lesson.label].append(lesson)
+        pairs[lesson.ours, lesson.label].append(lesson)
     kept, left_out = [], {}
     for pair, own in pairs.items():
-        some = _shared_out(own)
+        some = _shared_out(own, free)
         kept += some
         if len(some) < len(own):
             left_out[pair] = len(own) - len(some)
     return Chosen(tuple(kept), left_out)
 
 
-def _shared_out(lessons: Sequence[Lesson]) -> list[Lesson]:
+def _shared_out(lessons: Sequence[Lesson], free: Collection[str]) -> list[Lesson]:
     """The first of each sender, up to as many as one may give."""
     most = _most(Counter(lesson.sender for lesson in lessons).values())
     taken: Counter[str] = Counter()
     kept = []
     for lesson in lessons:
         taken[lesson.sender] += 1
-        if taken[lesson.sender] <= most:
+        if taken[lesson.sender] <= most or lesson.sender in free:
             kept.append(lesson)
     return kept
 

@@ -16,6 +16,10 @@ _REASONS = {
     "unlabelled": "had no category",
     "empty": "had no text",
     "duplicate": "had the same text as another one (the commonest category of the copies was kept)",
+    "feedback in its place": "had the text of a ticket that agents corrected",
+    "unknown category": "were corrected to a category that the file does not know",
+    "sender contradicted": "were corrections of a sender whom a model without them contradicts",
+    "too many of one sender": "were more corrections than one sender may teach",
     "small class": f"were of a category with fewer than {SMALL} tickets, and left out as asked",
 }
 
@@ -60,7 +64,7 @@ def _worth(facts: Facts, found: Found) -> str:
     said = "about as good as"
     if figure.low is not None and figure.low > 0:
         said = "better than"
-    elif figure.worse:
+    elif found.against.comparison.less_accurate:
         said = "worse than"
     return (
         f"{words} It is {said} the current model, which is right for {figure.running:.1%} of the same "
@@ -110,6 +114,14 @@ def loaded(facts: Facts) -> str:
         words += paragraph(
             f"Categories of fewer than {SMALL} tickets: {few}. So few can hardly be learnt: label more, or "
             "train with --small-classes merge."
+        )
+    for sender in trained.taught.contradicted if trained.taught else ():
+        done = "learnt from, as asked" if sender.trusted else "held out"
+        words += paragraph(
+            f"The corrections of one sender ({sender.key[:12]}) were {done}: a model without them says "
+            f"otherwise for {sender.contradicted} of {sender.corrections}, but only for "
+            f"{sender.others_contradicted} of {sender.others} of everybody else's. Look at their tickets: "
+            f"smartticket explain {sender.key[:12]}."
         )
     return words
 

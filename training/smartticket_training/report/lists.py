@@ -129,7 +129,7 @@ def _beside(facts: Facts, against: Against) -> str:
         fallen = ", ".join(
             f"{name} ({lost} lost, {won} won)" for name, (lost, won) in against.comparison.fallen.items()
         )
-        notes += paragraph(f"Fewer recognised than before, beyond chance: {fallen}.")
+        notes += paragraph(f"Told apart worse than before, beyond chance: {fallen}.")
     notes += paragraph(
         "If the current model was trained on some of these very tickets, it looks better here than it is. "
         "`smartticket models promote` compares on tickets that neither has seen.",
