@@ -1,8 +1,8 @@
 """Quality on published splits: `train` with its defaults, beside what a user would otherwise take.
 
 For every set, all on the same rows and in one run: accuracy and macro-F1 of the product, of scikit-learn's
-TF-IDF with logistic regression as they come, and of fastText where it is installed (`pip install
-fasttext-numpy2`); figures that others published are printed as cited, they were not measured here. Then the
+TF-IDF with logistic regression as they come, and of fastText where it is installed
+(`bench/README.md`); figures that others published are printed as cited, they were not measured here. Then the
 product's calibration error, what asking for 95 % precision gives on the test rows, and two controls: with
 shuffled labels it must fall to chance, and without the test texts that also stand in the training file its
 accuracy must hold. On clinc150 also what is out of scope, with and without its 100 rows of it.
@@ -90,7 +90,7 @@ def beside(goal: Goal, seen: Rows, unseen: Rows, truth: list[str], ours: float, 
         line(title, scores["accuracy"], scores["macro_f1"], f"{time.perf_counter() - start:.0f} s")
         check(f"{name} above {title}", ours > scores[goal.figure])
     if not peers.fasttext_here():
-        print("  fastText: not installed (pip install fasttext-numpy2)")
+        print("  fastText: not installed (pip install -r requirements/bench.lock)")
     for title, value in goal.cited:
         print(f"  {title}: {goal.figure} {value}, cited, not measured here")
 

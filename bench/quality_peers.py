@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def fasttext_here() -> bool:
 
 
 def fasttext(train: Rows, test: Rows, seed: int = 0) -> list[str]:
+    """The labels that `fasttext_model` finds for the test rows."""
+    predict = fasttext_model(train, seed)
+    return [predict(text) for text, _ in test]
+
+
+def fasttext_model(train: Rows, seed: int = 0) -> Callable[[str], str]:
     """fastText with word pairs, 25 epochs and a learning rate of 0.5, its usual setting for short texts.
 
     Rows are shuffled first: it learns in file order, and files sorted by label cost it points.
@@ -44,8 +51,12 @@ def fasttext(train: Rows, test: Rows, seed: int = 0) -> list[str]:
         model = library.train_supervised(
             str(path), epoch=25, lr=0.5, wordNgrams=2, thread=1, seed=seed, verbose=0
         )
-        found, _ = model.predict([_line(text) for text, _ in test])
-    return [labels[int(best[0].removeprefix("__label__"))] for best in found]
+
+    def predict(text: str) -> str:
+        (best,), _ = model.predict(_line(text))
+        return labels[int(best.removeprefix("__label__"))]
+
+    return predict
 
 
 def _line(text: str) -> str:
