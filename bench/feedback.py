@@ -1,14 +1,17 @@
 """Agents correct a confused pair of categories; does a model that learns from them get better, and only that?
 
-    python bench/feedback.py [--connector memory|imap] [--corrections 200] [--seed 1] [--no-poison]
+    python bench/feedback.py [--connector memory|imap|zendesk|freshdesk] [--corrections 200] [--seeds 1,2,3]
+                             [--features full|word] [--no-poison]
 
 1. A first model knows few tickets of one category and takes them for another's. It triages new tickets on a
-   desk, agents correct it, we look again, and a second model learns from what they corrected.
-2. On tickets that nothing has learnt from, the pair must be better beyond chance, no other category worse.
-3. 5 % more corrections come from one sender and are wrong. What of them is learnt must not make the model
-   worse; and where it would be, `models promote` must refuse: shown with a flood of them, uncapped.
+   desk, agents correct it (one customer wrote many of these tickets), and we look again. 5 % more corrections
+   are wrong: all tickets of one sender, billing, that agents are made to call technical issues.
+2. `train --with-feedback`: the wrong ones must be held out and all others learnt. The model must pass `models
+   promote`; on tickets that nothing has learnt from the pair must be better beyond chance, no other category
+   worse; and the next tickets of the desk are judged by it.
+3. Forced in by `--trust`, the wrong ones must keep a model from being promoted.
 
-Exit code 1 when one of these does not hold.
+Exit code 1 when one of these does not hold for one of the seeds.
 """
 
 from __future__ import annotations
@@ -19,31 +22,29 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.feedback_desks import Desk, opened
+from bench.feedback_desks import Desk
+from bench.feedback_programs import KINDS, opened
 from bench.feedback_texts import PAIR, UNSEEN, Mail, Parts, parts, written
-from smartticket_config.settings import Settings
 from smartticket_daemon import logs
-from smartticket_daemon.cli.models_gate import HeldOut, weigh
-from smartticket_daemon.domain import Opinion
 from smartticket_model import Model, load
-from smartticket_training.api import train
+from smartticket_training.api import Features, train
 from smartticket_training.compare import Answers, Comparison, compare
 from smartticket_training.corpus import CATEGORIES, Ticket
-from smartticket_training.dataset import Columns
-from smartticket_training.feedback import Lesson, choose
 
 AT_ONCE = 100
 MOST = 1500
 """New tickets at most; if they bring too few corrections, the pair is not confused."""
 POISON = 0.05
+FORGED = "technical_issue"
+REGULAR = 0.05
+"""Share of the new tickets that one customer writes, whose corrections are right."""
 BEGUN = time.monotonic()
 
 
@@ -53,6 +54,7 @@ class Room:
 
     folder: Path
     parts: Parts
+    features: Features
 
     @property
     def data(self) -> Path:
@@ -64,16 +66,13 @@ class Room:
         """What nothing learns from."""
         return self.folder / "unseen.jsonl"
 
-    def write(self) -> None:
-        """Both files."""
+    def first(self) -> Path:
+        """Both files, and the first model."""
         for path, tickets in ((self.data, self.parts.known), (self.unseen, self.parts.unseen)):
             rows = ({"subject": t.subject, "body": t.body, "label": t.category} for t in tickets)
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-
-    def train(self, name: str, lessons: Sequence[Lesson] = ()) -> Path:
-        """A model of the known tickets and these lessons."""
-        out = self.folder / name
-        train(self.data, "label", out=out, subject="subject", body="body", lessons=lessons, jobs=1)
+        out, columns = self.folder / "first", {"subject": "subject", "body": "body"}
+        train(self.data, "label", out=out, features=self.features, jobs=1, **columns)  # type: ignore[arg-type]
         return out
 
 
@@ -83,25 +82,40 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def correct(desk: Desk, parts: Parts, wanted: int, rng: random.Random) -> int:
-    """New tickets of the pair until agents have corrected `wanted`; how many tickets that took."""
+def arriving(parts: Parts, rng: random.Random) -> Iterator[Mail]:
+    """New tickets of the pair; some are all of one customer."""
     streams = [written(parts.source[category], rng, category) for category in PAIR]
-    mails: list[Mail] = []
+    while True:
+        mail = next(rng.choices(streams, weights=(1, 2))[0])
+        yield replace(mail, sender="regular@customer.example") if rng.random() < REGULAR else mail
+
+
+def correct(desk: Desk, mails: Iterator[Mail], wanted: int) -> list[Mail]:
+    """New tickets until agents have corrected `wanted`; all of them."""
+    come: list[Mail] = []
     done = 0
-    while done < wanted and len(mails) < MOST:
-        some = [next(stream) for stream in rng.choices(streams, weights=(1, 2), k=AT_ONCE)]
+    while done < wanted and len(come) < MOST:
+        come += (some := list(islice(mails, AT_ONCE)))
         desk.deliver(some)
-        mails += some
         there = desk.categories()
         wrong = {
             n: mail.truth
-            for n, mail in enumerate(mails)
-            if n >= len(mails) - AT_ONCE and there[n] != mail.truth and there[n] in PAIR
+            for n, mail in enumerate(come)
+            if n >= len(come) - AT_ONCE and there[n] != mail.truth and there[n] in PAIR
         }
         some_wrong = dict(islice(wrong.items(), wanted - done))
         desk.retag(some_wrong)
         done += len(some_wrong)
-    return len(mails)
+    return come
+
+
+def forge(desk: Desk, begin: int, number: int, parts: Parts, rng: random.Random) -> None:
+    """One sender's tickets about billing, which agents are made to call technical issues."""
+    mails = written(parts.source[PAIR[0]], rng, "mallory")
+    desk.deliver([replace(mail, sender="mallory@customer.example") for mail in islice(mails, 2 * number)])
+    there = desk.categories()
+    ours = [n for n in range(begin, begin + 2 * number) if there[n] in CATEGORIES and there[n] != FORGED]
+    desk.retag(dict.fromkeys(ours[:number], FORGED))
 
 
 def judged(before: Path, after: Path, tickets: Sequence[Ticket]) -> Comparison:
@@ -130,105 +144,110 @@ def improvement(before: Path, after: Path, unseen: Sequence[Ticket]) -> list[str
     others = judged(before, after, [t for t in unseen if t.category not in PAIR])
     show("the corrected pair", pair)
     show("the other six categories", others)
-    for category in CATEGORIES:
-        own = judged(before, after, [t for t in unseen if t.category == category]).figures["accuracy"]
-        say(f"  {category}: {own.running:.3f} -> {own.candidate:.3f}")
     wrong = [] if (pair.figures["accuracy"].low or 0) > 0 else ["the pair did not improve beyond chance"]
-    if others.figures["accuracy"].worse or others.fallen:
+    if (others.figures["accuracy"].high or 0) < 0 or others.fallen:
         wrong.append(f"other categories fell beyond chance {others.fallen}")
     return wrong
 
 
-def forged(parts: Parts, number: int, rng: random.Random) -> list[Lesson]:
-    """One sender's tickets about billing, which agents were made to call technical issues."""
-    mails = islice(written(parts.source["billing"], rng, "mallory"), number)
-    when = datetime(2026, 11, 2, tzinfo=UTC)
-    return [
-        Lesson(mail.subject, mail.body, "technical_issue", "billing", Opinion.CORRECTED, "mallory", when)
-        for mail in mails
-    ]
+def heard(model: Path, honest: int, forged: int) -> list[str]:
+    """What speaks against the right corrections, and no others, having been learnt."""
+    told = load(model).manifest["data"]["feedback"]
+    named = [(own["corrections"], own["contradicted"], own["trusted"]) for own in told["contradicted"]]
+    for own in told["contradicted"]:
+        say(
+            f"contradicted: {own['contradicted']} of {own['corrections']} of one sender, "
+            f"{own['others_contradicted']} of {own['others']} of all others (p = {own['chance']:.0e})"
+        )
+    learnt = told["learnt"]["corrected"]
+    wrong = [] if learnt == honest else [f"{learnt} corrections learnt instead of {honest}"]
+    if len(named) != bool(forged) or any(own[0] != forged or own[2] for own in named):
+        wrong.append(f"held out: {named}")
+    return wrong
 
 
-def honest(parts: Parts, number: int, rng: random.Random) -> list[Lesson]:
-    """As many corrections of the pair as the desk brought, each by another customer."""
-    when = datetime(2026, 11, 2, tzinfo=UTC)
-    mails = islice(written(parts.source[PAIR[1]], rng, "customer"), number)
-    return [
-        Lesson(mail.subject, mail.body, PAIR[1], PAIR[0], Opinion.CORRECTED, mail.sender, when)
-        for mail in mails
-    ]
-
-
-def gate(running: Path, candidate: Path, unseen: Path) -> tuple[str, ...]:
-    """What `models promote` says against a candidate, with its own settings."""
-    settings = Settings.model_validate({"model": {"path": str(running)}})
-    columns = Columns("label", subject="subject", body="body")
-    return weigh(settings, load(candidate), HeldOut(unseen, columns)).against
-
-
-def told(what: str, against: tuple[str, ...]) -> None:
+def told(what: str, against: list[str]) -> None:
     """The verdict of the gate."""
-    say(f"  models promote, {what}: {'refused: ' + '; '.join(against) if against else 'nothing against it'}")
+    say(f"models promote, {what}: {'refused: ' + '; '.join(against) if against else 'promoted'}")
 
 
-def poisoned(room: Room, corrections: int, rng: random.Random) -> list[str]:
-    """What speaks against one sender's forged corrections being harmless."""
-    good = honest(room.parts, corrections, rng)
-    clean = room.train("clean", choose(good).lessons)
-    bad = forged(room.parts, max(1, round(corrections * POISON)), rng)
-    chosen = choose([*good, *bad])
-    kept = sum(lesson.sender == "mallory" for lesson in chosen.lessons)
-    say(f"poison: {len(bad)} of {len(good) + len(bad)} corrections are forged by one sender, {kept} learnt")
-    more = room.train("more", [*good, *honest(room.parts, len(bad), rng)])
-    told("with as many honest ones more", gate(clean, more, room.unseen))
-    capped = room.train("capped", chosen.lessons)
-    found = judged(clean, capped, room.parts.unseen)
-    show("with what is learnt of them", found)
-    wrong = (
-        [f"poison made it worse: {found.fallen}"] if found.figures["accuracy"].worse or found.fallen else []
-    )
-    told("with what is learnt", gate(clean, capped, room.unseen))
-    raw = room.train("uncapped", [*good, *bad])
-    show("with all of them, uncapped", judged(clean, raw, room.parts.unseen))
-    told("with all of them", gate(clean, raw, room.unseen))
-    flood = room.train("flood", [*good, *forged(room.parts, 2 * corrections, rng)])
-    against = gate(clean, flood, room.unseen)
-    show(f"with {2 * corrections} of them, uncapped", judged(clean, flood, room.parts.unseen))
-    told("with the flood", against)
-    return wrong if against else [*wrong, "the gate let a flood of forgeries pass"]
+def right(desk: Desk, begin: int, mails: Sequence[Mail]) -> float:
+    """Share of new tickets that get the right tag."""
+    desk.deliver(mails)
+    there = desk.categories()
+    return sum(there[begin + n] == mail.truth for n, mail in enumerate(mails)) / len(mails)
 
 
-def run(kind: str, corrections: int, seed: int, unseen: int = UNSEEN, *, poison: bool = True) -> list[str]:
-    """The whole bench, or without its last part; what does not hold."""
+def learn(desk: Desk, room: Room, mails: Iterator[Mail], come: int, forged: int, honest: int) -> list[str]:
+    """The second part and the third."""
+    second, first = room.folder / "second", room.folder / "first"
+    desk.train(room.data, second, room.features)
+    wrong = [*heard(second, honest, forged), *improvement(first, second, room.parts.unseen)]
+    before = right(desk, come, list(islice(mails, AT_ONCE)))
+    against = desk.promote(second, room.unseen)
+    told("with what is learnt", against)
+    wrong += ["the gate refused honest corrections"] if against else []
+    after = right(desk, come + AT_ONCE, list(islice(mails, AT_ONCE)))
+    say(f"new tickets of the pair, rightly tagged: {before:.2f} before, {after:.2f} after")
+    wrong += [] if after > before else ["the promoted model does not judge, or no better"]
+    if not forged:
+        return wrong
+    key = load(second).manifest["data"]["feedback"]["contradicted"]
+    desk.train(room.data, room.folder / "forced", room.features, key[0]["key"][:12] if key else "")
+    against = desk.promote(room.folder / "forced", room.unseen)
+    told("with the forged ones forced in", against)
+    return wrong if any("one sender" in words for words in against) else [*wrong, "poison passed the gate"]
+
+
+def run(
+    kind: str,
+    corrections: int,
+    seed: int,
+    unseen: int = UNSEEN,
+    *,
+    poison: bool = True,
+    features: Features = "full",
+) -> list[str]:
+    """The whole bench, or without the wrong corrections; what does not hold."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        room = Room(Path(folder), parts(seed, unseen))
-        room.write()
-        first = room.train("first")
-        say(f"{kind}: the first model has learnt from {len(room.parts.known)} tickets")
+        room = Room(Path(folder), parts(seed, unseen), features)
+        first = room.first()
+        say(f"{kind}, seed {seed}: the first model has learnt from {len(room.parts.known)} tickets")
+        mails = arriving(room.parts, rng)
         with opened(kind, room.folder, first) as desk:
-            tickets = correct(desk, room.parts, corrections, rng)
+            come = len(correct(desk, mails, corrections))
+            forged = max(1, round(corrections * POISON)) if poison else 0
+            if forged:
+                forge(desk, come, forged, room.parts, rng)
+                come += 2 * forged
             counts = desk.opinions()
-            say(f"{tickets} tickets triaged, opinions in the journal: {counts}")
-            desk.train(room.data, room.folder / "second")
-        wrong = [] if counts.get("corrected") == corrections else [f"not all corrections were seen: {counts}"]
-        wrong += improvement(first, room.folder / "second", room.parts.unseen)
-        told("with the corrections", gate(first, room.folder / "second", room.unseen))
-        if poison:
-            wrong += poisoned(room, corrections, rng)
-    return wrong
+            say(f"{come} tickets triaged, opinions in the journal: {counts}")
+            seen = counts.get("corrected") == corrections + forged
+            wrong = [] if seen else [f"not all corrections were seen: {counts}"]
+            return wrong + learn(desk, room, mails, come, forged, corrections)
 
 
 def main() -> int:
     """Prints the figures."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--connector", choices=["memory", "imap"], default="memory")
+    parser.add_argument("--connector", choices=KINDS, default="memory")
     parser.add_argument("--corrections", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--no-poison", action="store_true", help="leave the third part out")
+    parser.add_argument("--seeds", default="1", help="as 1,2,3")
+    parser.add_argument("--features", choices=["full", "word"], default="full")
+    parser.add_argument("--no-poison", action="store_true", help="leave the wrong corrections out")
     options = parser.parse_args()
     logs.configure(quiet=True)
-    wrong = run(options.connector, options.corrections, options.seed, poison=not options.no_poison)
+    wrong = []
+    for seed in map(int, options.seeds.split(",")):
+        found = run(
+            options.connector,
+            options.corrections,
+            seed,
+            poison=not options.no_poison,
+            features=options.features,
+        )
+        wrong += [f"seed {seed}: {words}" for words in found]
     for words in wrong:
         say(f"WRONG: {words}")
     say("all holds" if not wrong else f"{len(wrong)} wrong")

@@ -1,22 +1,20 @@
-"""A support desk in memory, and one on a Dovecot: customers write, we triage, agents re-tag."""
+"""A desk in memory: customers write, we triage, agents re-tag, a new model is trained and promoted."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
 from bench.feedback_texts import Mail
+from smartticket_config.settings import Settings
 from smartticket_daemon.backoff import Backoff
 from smartticket_daemon.cli.lessons import read_lessons
+from smartticket_daemon.cli.models_gate import HeldOut, weigh
 from smartticket_daemon.domain import Mode
 from smartticket_daemon.feedback import Looking, look_again
 from smartticket_daemon.filters import FilterRules
@@ -28,12 +26,8 @@ from smartticket_daemon.polling import poll
 from smartticket_daemon.replies import Replies
 from smartticket_daemon.testing import InMemoryConnector, InMemoryRemote, InMemorySettings
 from smartticket_model import load
-from smartticket_training.api import train
-from smartticket_training.feedback import choose
-from tests.servers.mailserver import Account, served
-
-PROGRAM = str(Path(sys.executable).with_name("smartticket"))
-NUMBER = "X-Number"
+from smartticket_training.api import Features, train
+from smartticket_training.dataset import Columns
 
 
 class Desk(Protocol):
@@ -51,14 +45,30 @@ class Desk(Protocol):
     def opinions(self) -> dict[str, int]:
         """How many of each the journal has."""
 
-    def train(self, data: Path, out: Path) -> None:
+    def train(self, data: Path, out: Path, features: Features, trust: str = "") -> None:
         """Train on a file and on what agents corrected."""
+
+    def promote(self, model: Path, unseen: Path) -> list[str]:
+        """What `models promote` says against a model; it judges from now on where that is nothing."""
 
 
 def count(journal: SqlJournal) -> dict[str, int]:
     """Opinions in the journal by kind."""
     found = [j.feedback.opinion.value for j in journal.feedback() if j.feedback]
     return {kind: found.count(kind) for kind in sorted(set(found))}
+
+
+def category_of(tags: Iterable[str]) -> str:
+    """The category that a ticket's tags name; all tags where that is not one."""
+    found = [tag.lower().removeprefix("category__") for tag in tags if tag.lower().startswith("category__")]
+    return found[0] if len(found) == 1 else json.dumps(sorted(found))
+
+
+def gate(running: Path, candidate: Path, unseen: Path) -> list[str]:
+    """What speaks against a candidate, by the function that `models promote` calls."""
+    settings = Settings.model_validate({"model": {"path": str(running)}})
+    columns = Columns("label", subject="subject", body="body")
+    return list(weigh(settings, load(candidate), HeldOut(unseen, columns)).against)
 
 
 @dataclass
@@ -95,7 +105,7 @@ class MemoryDesk:
     def categories(self) -> dict[int, str]:
         """See Desk."""
         tags = (self.remote.look(ticket).tags for ticket in self._tickets)
-        return {number: _category(own) for number, own in enumerate(tags)}
+        return {number: category_of(own) for number, own in enumerate(tags)}
 
     def retag(self, changes: Mapping[int, str]) -> None:
         """See Desk."""
@@ -111,112 +121,19 @@ class MemoryDesk:
         """See Desk."""
         return count(self._journal)
 
-    def train(self, data: Path, out: Path) -> None:
+    def train(self, data: Path, out: Path, features: Features, trust: str = "") -> None:
         """See Desk."""
-        chosen = choose(read_lessons(self._journal, {"box": self._connector}).lessons)
-        train(data, "label", out=out, subject="subject", body="body", lessons=chosen.lessons, jobs=1)
+        found = read_lessons(self._journal, {"box": self._connector}).lessons
+        told = [replace(own, trusted=bool(trust) and own.key.startswith(trust)) for own in found]
+        columns = {"subject": "subject", "body": "body"}
+        train(data, "label", out=out, lessons=told, jobs=1, features=features, **columns)  # type: ignore[arg-type]
 
-
-@dataclass
-class MailDesk:
-    """The real program on a mailbox of a real server; agents change keywords over IMAP."""
-
-    account: Account
-    state: Path
-    model: Path
-    delivered: int = 0
-
-    @property
-    def config(self) -> Path:
-        """The settings file."""
-        return self.state.with_suffix(".toml")
-
-    def __post_init__(self) -> None:
-        env = self.account.server.env
-        certain = "".join(f"[categories.{name}]\nthreshold = 0.0\n" for name in load(self.model).categories)
-        self.config.write_text(
-            f'[daemon]\nstate_dir = "{self.state}"\n[model]\npath = "{self.model}"\n'
-            f'[policy]\nmode = "tag"\n[feedback]\ninterval = "1ms"\n{certain}'
-            f'[sources.box]\nkind = "imap"\nhost = "localhost"\nport = {env["IMAPS_PORT"]}\n'
-            f'ca_file = "{env["IMAP_CA"]}"\nusername = "{self.account.user}"\n'
-            f'password_file = "{self.account.secret}"\nstart = "all"\n',
-            "utf-8",
-        )
-
-    def _run(self, *words: str) -> str:
-        command = [PROGRAM, *words, "--config", str(self.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-        if done.returncode:
-            raise SystemExit(f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
-        return done.stderr
-
-    def deliver(self, mails: Sequence[Mail]) -> None:
+    def promote(self, model: Path, unseen: Path) -> list[str]:
         """See Desk."""
-        self.account.deliver(*(_raw(mail, self.delivered + n) for n, mail in enumerate(mails)))
-        self.delivered += len(mails)
-        self._run("run", "--once")
-
-    def categories(self) -> dict[int, str]:
-        """See Desk."""
-        item = f"BODY.PEEK[HEADER.FIELDS ({NUMBER})]"
-        rows = self.account.rows("INBOX", "FLAGS", item).values()
-        return {_number(row): _category({flag.decode() for flag in row[b"FLAGS"]}) for row in rows}
-
-    def retag(self, changes: Mapping[int, str]) -> None:
-        """See Desk."""
-        rows = self.account.rows("INBOX", "FLAGS", f"BODY.PEEK[HEADER.FIELDS ({NUMBER})]")
-        with self.account.client("INBOX") as person:
-            for uid, row in rows.items():
-                if (number := _number(row)) in changes:
-                    ours = [flag for flag in row[b"FLAGS"] if flag.lower().startswith(b"category__")]
-                    person.remove_flags([uid], ours)
-                    person.add_flags([uid], [f"category__{changes[number]}".encode()])
-        for _ in range(-(-self.delivered // 100) + 1):
-            self._run("run", "--once")
-
-    def opinions(self) -> dict[str, int]:
-        """See Desk."""
-        journal = open_journal(self.state)
-        try:
-            return count(journal)
-        finally:
-            journal.close()
-
-    def train(self, data: Path, out: Path) -> None:
-        """See Desk."""
-        columns = ["--label", "label", "--subject", "subject", "--body", "body", "--jobs", "1", "--no-report"]
-        told = self._run("train", "--data", str(data), *columns, "--out", str(out), "--with-feedback")
-        sys.stdout.write("".join(f"  {line}\n" for line in told.splitlines() if line.startswith("feedback")))
-
-
-@contextmanager
-def opened(kind: str, folder: Path, model: Path) -> Iterator[Desk]:
-    """`memory`, or `imap` with a Dovecot of its own."""
-    if kind == "memory":
-        yield MemoryDesk(folder / "state", model)
-        return
-    with served("dovecot.sh") as server:
-        yield MailDesk(server.account(), folder / "state", model)
+        against = gate(self.model, model, unseen)
+        self.model = self.model if against else model
+        return against
 
 
 def _rules(now: datetime) -> FilterRules:
     return FilterRules(frozenset(), triage_replies=False, max_age=None, start=None, now=now)
-
-
-def _category(tags: set[str] | frozenset[str]) -> str:
-    found = [tag.lower().removeprefix("category__") for tag in tags if tag.lower().startswith("category__")]
-    return found[0] if len(found) == 1 else json.dumps(sorted(found))
-
-
-def _number(row: Mapping[bytes, object]) -> int:
-    header = next(value for key, value in row.items() if key.startswith(b"BODY"))
-    assert isinstance(header, bytes)
-    return int(header.decode().partition(":")[2])
-
-
-def _raw(mail: Mail, number: int) -> bytes:
-    one = EmailMessage()
-    one["From"], one["To"], one["Subject"] = mail.sender, "support@example.org", mail.subject
-    one["Message-ID"], one[NUMBER] = f"<{number}@customer.example>", str(number)
-    one.set_content(mail.body)
-    return one.as_bytes()
