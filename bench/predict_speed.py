@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     tickets = load_corpus()
-    pairs = dataset([t for t in tickets if t.held_back]).pairs
+    pairs = list(dataset([t for t in tickets if t.held_back]).pairs)
     taught = dataset([t for t in tickets if not t.held_back])
     for features, goal in GOALS.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -86,7 +86,7 @@ def _compared(settings: Settings, candidate: Model, held_out: HeldOut) -> Compar
             mend = "compare on rows that neither has seen"
             raise DataError(f"{held_out.path}: {words} was trained on this file; {mend}")
     say(f"comparing with {running.digest[:12]} on {len(rows.labels)} rows ...")
-    old, new = (_answers(settings, model, rows.pairs) for model in (running, candidate))
+    old, new = (_answers(settings, model, list(rows.pairs)) for model in (running, candidate))
     return compare(rows.labels, old, new, rows.groups)
 
 

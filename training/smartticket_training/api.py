@@ -15,11 +15,13 @@ from smartticket_model import Model, load
 from smartticket_training.build import Trained, build, kept_numbers
 from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates, without_small
 from smartticket_training.cleaning import small_classes as found_small
-from smartticket_training.dataset import Columns, Dataset, Pairs, read_dataset, read_texts
+from smartticket_training.dataset import IN_MEMORY, Columns, Dataset, Pairs, read_dataset, read_texts
 from smartticket_training.feedback import Lesson
 from smartticket_training.fit import Options, Progress, check_backend, fit
+from smartticket_training.large import fit_large
 from smartticket_training.measure import measure
 from smartticket_training.pipeline import pipeline as as_pipeline
+from smartticket_training.stored import Stored
 from smartticket_training.teaching import Taught, teach
 
 Features = Literal["full", "word"]
@@ -53,6 +55,7 @@ def train(
     lessons: Sequence[Lesson] = (),
     report: str | Path | None = None,
     compare: Model | None = None,
+    in_memory: int = IN_MEMORY,
     progress: Progress = lambda _stage, _share: None,
 ) -> Trained:
     """Train a model on a data file and write it to the folder `out`.
@@ -71,6 +74,8 @@ def train(
     (subject, body). `report` names an HTML file to write for people, with the card that then lies in `out`;
     `compare` is the model that is at work, to compare with. `jobs` (-1: all cores) parts run at once on the
     joblib `backend`. The same data, options and library versions give the same bytes, whatever the jobs.
+    Messages larger than `in_memory` (see `dataset.size`) stay in their file; the model is learnt from them
+    piece by piece (see `large`).
 
     Raises DataError for the file, ConfigurationError for an `out` that is not empty (unless `force`).
     """
@@ -86,7 +91,7 @@ def train(
         rows, foreign = shipped_rows()
     else:
         columns = Columns(label, text, subject, body, group, time, heads or {})
-        rows = read_dataset(data, columns, encoding)
+        rows = read_dataset(data, columns, encoding, in_memory)
         foreign = read_texts(out_of_scope, columns, encoding) if out_of_scope else []
     progress("read", 1.0)
     options = Options(features, seed, jobs, backend, held_out)
@@ -149,7 +154,10 @@ def train_on(
         raise DataError(f"{name}: at least two categories with text are needed, found: {found}")
     if lone := [head for head, values in examples.heads.items() if len(set(values) - {""}) < 2]:
         raise DataError(f"{name}: the head {lone[0]} needs at least two different values")
-    fitted = fit(examples, options, progress, foreign)
+    if isinstance(examples.pairs, Stored):
+        fitted = fit_large(examples, options, progress, foreign, out)
+    else:
+        fitted = fit(examples, options, progress, foreign)
     trained = build(fitted, examples, target_precision, options.seed, out, taught)
     if pipeline is not None:
         import joblib

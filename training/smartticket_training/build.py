@@ -78,7 +78,10 @@ def build(
     head = fitted.category
     points = curve(head.truth, np.exp(head.out_of_fold), head.labels)
     thresholds = thresholds_at({k: tuple(v) for k, v in points.items()}, target_precision)
-    metrics = measure(data.labels, np.exp(head.out_of_fold), head.labels, thresholds, fitted.scopes >= 0)
+    truth = [head.labels[number] for number in head.truth]
+    metrics = measure(
+        truth, np.exp(head.out_of_fold), head.labels, thresholds, fitted.scopes >= 0, every=True
+    )
     late, heads = _late(fitted, data, target_precision), {own.name: _figures(own) for own in fitted.heads}
     language, arrays = language_head()
     kept = kept_numbers(fitted)
@@ -101,7 +104,7 @@ def build(
             "bias": fitted.scope.bias,
             "fewest": fitted.scope.fewest,
         },
-        "data": _source(data, seed, taught),
+        "data": _source(data, fitted, seed, taught),
         "libraries": {name: version(name) for name in LIBRARIES},
         "metrics": metrics,
         "held_out": late,
@@ -116,9 +119,11 @@ def build(
     return Trained(folder, digest, data, fitted, thresholds, target_precision, metrics, late, heads)
 
 
-def _source(data: Dataset, seed: int, taught: Taught | None) -> dict[str, Any]:
+def _source(data: Dataset, fitted: Fitted, seed: int, taught: Taught | None) -> dict[str, Any]:
     """What was learnt from; `feedback` is whose corrections, where there are any."""
     found = {"sha256": data.digest, "rows": len(data.labels), "dropped": data.dropped, "seed": seed}
+    if fitted.large:
+        found |= {"in_memory": False, "judged": len(fitted.judged)}
     return {**found, "feedback": taught.told()} if taught else found
 
 
@@ -135,10 +140,11 @@ def _late(fitted: Fitted, data: Dataset, target_precision: float) -> dict[str, A
     head, rows = fitted.category, fitted.held_out
     if rows is None or head.held_out is None:
         return None
-    seen = np.setdiff1d(np.arange(len(data.labels)), rows)
+    seen = ~np.isin(fitted.judged, rows)
     points = curve(head.truth[seen], np.exp(head.out_of_fold[seen]), head.labels)
     thresholds = thresholds_at({k: tuple(v) for k, v in points.items()}, target_precision)
-    return measure(data.take(rows.tolist()).labels, np.exp(head.held_out), head.labels, thresholds)
+    truth = [data.labels[row] for row in rows]
+    return measure(truth, np.exp(head.held_out), head.labels, thresholds)
 
 
 def _figures(head: Head) -> dict[str, Any]:

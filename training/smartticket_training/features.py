@@ -17,6 +17,9 @@ from smartticket_model.features import HASH_SIZE, SHARE_BLOCK, WORD, Block, clea
 
 Pairs = Sequence[tuple[str, str]]
 
+Frequencies = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Columns of the hashed space, ascending, and how many texts have each."""
+
 MOST_TERMS = 100_000
 """Bounds a model's size and a training's memory: the rarest terms are left out."""
 
@@ -47,7 +50,11 @@ class Known(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, counts: csr_matrix, _y: object = None) -> Known:
         """Learn which columns to keep, and how many texts have each."""
-        slots, frequencies = np.unique(counts.indices, return_counts=True)
+        return self.keep(frequencies(counts))
+
+    def keep(self, found: Frequencies) -> Known:
+        """As `fit`, where it is known how many texts have each column."""
+        slots, frequencies = found
         kept = frequencies >= self.min_documents
         self.slots_: NDArray[np.int32] = slots[kept]
         self.frequencies_: NDArray[np.int64] = frequencies[kept]
@@ -85,31 +92,39 @@ def counter(block: Block) -> Pipeline:
     return Pipeline([("view", View(block.view)), ("hash", hashing)])
 
 
-def fewest_documents(counts: Sequence[csr_matrix]) -> int:
+def frequencies(counts: csr_matrix) -> Frequencies:
+    """The columns that texts have, ascending, and how many texts have each."""
+    slots, texts = np.unique(counts.indices, return_counts=True)
+    return slots, texts
+
+
+def fewest_documents(found: Sequence[Frequencies]) -> int:
     """How many texts must have a term for it to be kept: as few as leave at most MOST_TERMS."""
-    frequencies = np.concatenate([np.unique(c.indices, return_counts=True)[1] for c in counts])
+    texts = np.concatenate([own for _, own in found])
     fewest = 1
-    while int((frequencies >= fewest).sum()) > MOST_TERMS:
+    while int((texts >= fewest).sum()) > MOST_TERMS:
         fewest += 1
     return fewest
 
 
 class FittedSpace:
-    """Known terms and their weights of every block, learnt from hashed counts of training texts."""
+    """Known terms and their weights of every block, learnt from how many of the `documents` have each."""
 
-    def __init__(self, blocks: Sequence[Block], counts: Sequence[csr_matrix]) -> None:
-        fewest = fewest_documents(counts)
-        known = [Known(fewest).fit(hashed) for hashed in counts]
+    def __init__(self, blocks: Sequence[Block], found: Sequence[Frequencies], documents: int) -> None:
+        fewest = fewest_documents(found)
+        known = [Known(fewest).keep(own) for own in found]
         self._used = [number for number, one in enumerate(known) if len(one.slots_)]
         if not self._used:
             raise DataError("no word occurs often enough to learn from")
-        self.documents = counts[0].shape[0]
+        self.documents = documents
         self.blocks = [blocks[number] for number in self._used]
         self.known = [known[number] for number in self._used]
-        self.tfidf = [
-            TfidfTransformer(sublinear_tf=True).fit(one.transform(counts[number]))
-            for number, one in zip(self._used, self.known, strict=True)
-        ]
+        self.tfidf = [_tfidf(one, documents) for one in self.known]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block], counts: Sequence[csr_matrix]) -> FittedSpace:
+        """Learnt from hashed counts of training texts."""
+        return cls(blocks, [frequencies(hashed) for hashed in counts], counts[0].shape[0])
 
     def matrix(self, counts: Sequence[csr_matrix]) -> csr_matrix:
         """Feature values of texts given by their hashed counts, one matrix for each block of the recipe."""
@@ -138,3 +153,11 @@ class FittedSpace:
             for block, known, tfidf in zip(self.blocks, self.known, self.tfidf, strict=True)
         ]
         return FeatureUnion(steps, transformer_weights={block.name: block.weight for block in self.blocks})
+
+
+def _tfidf(known: Known, documents: int) -> TfidfTransformer:
+    """Fitted, as on the texts themselves: smoothed as if one more text had every term."""
+    tfidf = TfidfTransformer(sublinear_tf=True)
+    texts = known.frequencies_.astype(np.float32) + 1
+    tfidf.idf_ = np.log((documents + 1) / texts) + 1
+    return tfidf

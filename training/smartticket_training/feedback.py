@@ -109,7 +109,7 @@ def with_lessons(rows: Dataset, lessons: Sequence[Lesson]) -> Dataset:
     }
     return replace(
         left,
-        pairs=[*left.pairs, *(_pair(lesson, two_fields=rows.two_fields) for lesson in known)],
+        pairs=left.pairs + [_pair(lesson, two_fields=rows.two_fields) for lesson in known],
         labels=[*left.labels, *(lesson.label for lesson in known)],
         groups=_groups(left, known),
         times=_times(left, known),

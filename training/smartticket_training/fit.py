@@ -46,10 +46,10 @@ class Options:
 class Head:
     """What is predicted under one name.
 
-    `truth` are the rows' numbers among `labels`, below zero where the row says nothing. `linear` has a
-    column for each label, and the category's one more where a background was learnt. `out_of_fold` (rows x
-    labels) are calibrated log-probabilities from models that had not seen the row, nor its group;
-    `held_out` the same of the rows held out.
+    `truth` are numbers among `labels` of the rows that were judged, below zero where the row says nothing.
+    `linear` has a column for each label, and the category's one more where a background was learnt.
+    `out_of_fold` (rows judged x labels) are calibrated log-probabilities from models that had not seen the
+    row, nor its group; `held_out` the same of the rows held out.
     """
 
     name: str
@@ -69,8 +69,10 @@ class Head:
 class Fitted:
     """Fitted heads, and the honest scores of their own training rows.
 
-    `scopes` (one for each row) are out of fold, as `foreign_scopes` of the rows that were out of scope.
-    `held_out` are the numbers of the rows held out, measured by a model that was fitted without them.
+    `judged` are the numbers of the rows that were judged by a model that had not seen them: all of them
+    where `folds` took turns, else a part that was held back. `scopes` (one for each of them) are out of
+    fold, as `foreign_scopes` of the rows that were out of scope. `held_out` are the numbers of the rows held
+    out, measured by a model that was fitted without them.
     """
 
     space: FittedSpace
@@ -79,6 +81,7 @@ class Fitted:
     scope: Scope
     scopes: Scores
     foreign_scopes: Scores
+    judged: Numbers
     held_out: Numbers | None = None
     folds: tuple[Split, ...] = field(default=(), repr=False)
 
@@ -86,6 +89,11 @@ class Fitted:
     def background(self) -> bool:
         """Whether rows out of scope were learnt from."""
         return len(self.foreign_scopes) > 0
+
+    @property
+    def large(self) -> bool:
+        """Whether the rows were too many for memory: learnt piece by piece, and judged in part."""
+        return not self.folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class _Scored:
 
 def fit(data: Dataset, options: Options, progress: Progress, foreign: Pairs = ()) -> Fitted:
     """Fit on all rows; `foreign` are messages out of scope. Raises DataError when the rows do not suffice."""
-    targets = _targets(data, len(foreign))
+    targets = targets_of(data, len(foreign))
     rows = len(data.labels)
     splits = _with_foreign(folds(targets[CATEGORY][:rows], data.groups, options.seed), rows, len(foreign))
     late = held_out(data, options.held_out, options.seed) if options.held_out else None
@@ -131,16 +139,21 @@ def check_backend(name: str) -> None:
         ) from None
 
 
-def _targets(data: Dataset, foreign: int) -> dict[str, Numbers]:
-    """Numbers of the labels by head; a foreign row is of the background, the category's last number."""
+def labels_of(data: Dataset) -> dict[str, list[str]]:
+    """What each head can say, sorted; the category comes first."""
     columns = {CATEGORY: data.labels, **dict(sorted(data.heads.items()))}
+    return {name: sorted(set(values) - {""}) for name, values in columns.items()}
+
+
+def targets_of(data: Dataset, foreign: int) -> dict[str, Numbers]:
+    """Numbers of the labels by head; a foreign row is of the background, the category's last number."""
     found = {}
-    for name, values in columns.items():
-        labels = sorted(set(values) - {""})
-        numbers = np.searchsorted(labels, values)
-        numbers[np.array(values) == ""] = -1
+    for name, labels in labels_of(data).items():
+        numbers = {label: number for number, label in enumerate(labels)}
+        values = data.labels if name == CATEGORY else data.heads[name]
         last = len(labels) if name == CATEGORY else -1
-        found[name] = np.concatenate([numbers, np.full(foreign, last)]).astype(np.int64)
+        rows = [numbers.get(value, -1) for value in values]
+        found[name] = np.array(rows + [last] * foreign, dtype=np.int64)
     return found
 
 
@@ -202,7 +215,7 @@ def _learn(
     # The passes are few on purpose. Not undone here, for threads share the filters; `fit` does.
     warnings.simplefilter("ignore", ConvergenceWarning)
     with threadpool_limits(1):  # the order of sums, and so the last bit, must not depend on the cores
-        space = FittedSpace(blocks, counts)
+        space = FittedSpace.of(blocks, counts)
         matrix = space.matrix(counts)
         pairs = {}
         for name, truth in targets.items():
@@ -229,8 +242,8 @@ def _together(
     known = np.concatenate([part.known for part in fold_parts])[order]
     heads = []
     category_scores: Scores = np.empty(0)
-    for name, truth in targets.items():
-        labels = sorted(set(data.labels if name == CATEGORY else data.heads[name]) - {""})
+    for name, labels in labels_of(data).items():
+        truth = targets[name]
         both = [np.concatenate([part.scores[name][n] for part in fold_parts])[order] for n in (0, 1)]
         width = len(labels)
         share = shares(both[0][:rows, :width], both[1][:rows, :width], truth[:rows])
@@ -256,6 +269,7 @@ def _together(
         scope,
         scopes[:rows],
         scopes[rows:],
+        np.arange(rows),
         late[1] if late else None,
         tuple((seen[seen < rows], unseen[unseen < rows]) for seen, unseen in splits),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,14 @@ def measure(
     labels: Sequence[str],
     thresholds: Mapping[str, float],
     in_scope: NDArray[np.bool_] | None = None,
+    *,
+    every: bool = False,
 ) -> dict[str, Any]:
     """All figures for rows with a true label each and probabilities (rows x labels).
 
     A true label that is not among `labels` counts as an error. Coverage is the share of rows whose confidence
-    reaches the threshold of the predicted category, and that are in scope where that is known.
+    reaches the threshold of the predicted category, and that are in scope where that is known. Per category
+    are those that a row has or is predicted as, or `every` label.
     """
     true, names = np.array(truth, dtype=object), np.array(labels, dtype=object)
     predicted = names[probabilities.argmax(axis=1)]
@@ -48,7 +51,7 @@ def measure(
         "ece": _round(calibration_error(confidence, right)),
         "coverage": _round(accepted.mean()),
         "precision_at_coverage": _mean(right[accepted]),
-        "per_category": _per_category(true, predicted, right, accepted, thresholds),
+        "per_category": _per_category(names if every else [], true, predicted, right, accepted, thresholds),
     }
 
 
@@ -108,13 +111,14 @@ def _precision_from(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -
 
 
 def _per_category(
+    labels: Iterable[str],
     true: NDArray[Any],
     predicted: NDArray[Any],
     right: NDArray[np.bool_],
     accepted: NDArray[np.bool_],
     thresholds: Mapping[str, float],
 ) -> dict[str, dict[str, Any]]:
-    names = sorted(set(true) | set(predicted))
+    names = sorted({*labels, *true, *predicted})
     figures = precision_recall_fscore_support(true, predicted, labels=names, zero_division=0.0)
     result = {}
     for name, precision, recall, f1, support in zip(names, *figures, strict=True):

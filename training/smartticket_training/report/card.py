@@ -166,8 +166,8 @@ def _times(facts: Facts) -> str:
 
 
 def _languages(facts: Facts) -> str:
-    pairs = facts.trained.data.pairs
-    sample = pairs[:: max(1, len(pairs) // _SAMPLE)]
+    step = max(1, facts.rows // _SAMPLE)
+    sample = list(facts.trained.data.take(range(0, facts.rows, step)).pairs)
     found = Counter(p.language for p in load(facts.trained.folder).predict_many(sample))
     return ", ".join(f"{name} {number / len(sample):.0%}" for name, number in found.most_common())
 

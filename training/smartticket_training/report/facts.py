@@ -38,17 +38,17 @@ class Facts:
 
     @property
     def truth(self) -> Numbers:
-        """What agents said of each row, as numbers of `labels`."""
+        """What agents said of each row that was judged, as numbers of `labels`."""
         return self.trained.fitted.category.truth
 
     @property
     def rows(self) -> int:
         """How many rows were learnt from."""
-        return len(self.truth)
+        return self.trained.rows
 
     @cached_property
     def probabilities(self) -> Scores:
-        """Rows x labels."""
+        """Rows judged x labels."""
         return np.asarray(np.exp(self.trained.fitted.category.out_of_fold))
 
     @cached_property
@@ -69,7 +69,7 @@ class Facts:
     @cached_property
     def counts(self) -> Numbers:
         """How many rows each category has."""
-        return np.bincount(self.truth, minlength=len(self.labels))
+        return np.unique([*self.labels, *self.trained.data.labels], return_counts=True)[1] - 1
 
     @cached_property
     def least(self) -> Scores:
@@ -81,9 +81,9 @@ class Facts:
         """The figures that count most: of the rows held out, where there are such, else out of fold."""
         return self.trained.held_out or self.trained.metrics
 
-    def line(self, row: int) -> str:
-        """Where the row stands in the data file; its number, where it came from none."""
-        lines = self.trained.data.lines
+    def line(self, judged: int) -> str:
+        """Where a row that was judged stands in the data file; its number, where it came from none."""
+        lines, row = self.trained.data.lines, int(self.trained.fitted.judged[judged])
         if not lines:
             return str(row + 1)
         return str(lines[row]) if lines[row] else "a correction"

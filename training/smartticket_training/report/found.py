@@ -34,6 +34,8 @@ class Found:
     @property
     def noise(self) -> float:
         """Differences of accuracy up to this much may be chance (two standard errors)."""
+        if not self.sizes:
+            return 0.0
         share = self.sizes[-1].accuracy
         return 2 * float(np.sqrt(share * (1 - share) / self.judged))
 

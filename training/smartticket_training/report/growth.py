@@ -16,6 +16,7 @@ from smartticket_training.dataset import Dataset
 from smartticket_training.features import FittedSpace, counter
 from smartticket_training.fit import Fitted
 from smartticket_training.linear import Numbers, Scores, fit_pair
+from smartticket_training.stored import Stored
 
 MOST_LEARNT = 8_000
 """Models of more rows are not fitted for the curve, but for its last point, which the training has."""
@@ -34,11 +35,14 @@ class Size:
 
 
 def learning_curve(fitted: Fitted, data: Dataset, seed: int) -> tuple[list[Size], int]:
-    """Sizes by rows, and how many rows all were judged on: those that the first fold left out.
+    """Sizes by rows, and how many rows all were judged on: those that the first fold left out. None, where
+    the messages are not in memory.
 
     A small model stands for the full recipe but for its temperatures, which need folds of their own: each
     classifier's scores are divided by their standard deviation instead.
     """
+    if isinstance(data.pairs, Stored):
+        return [], 0
     truth = fitted.category.truth
     seen, unseen = fitted.folds[0]
     chance = np.random.default_rng(seed)
@@ -68,7 +72,7 @@ def _scores(fitted: Fitted, counts: list[csr_matrix], truth: Numbers, judged: in
     some = slice(judged, judged + size)
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        space = FittedSpace(fitted.space.blocks, [block[some] for block in counts])
+        space = FittedSpace.of(fitted.space.blocks, [block[some] for block in counts])
         learnt = space.matrix([block[some] for block in counts])
         both = fit_pair(learnt, truth[some], len(fitted.category.labels))
         matrix = space.matrix([block[:judged] for block in counts])

@@ -17,8 +17,10 @@ MOST_MATRIX = 20
 MOST_FRONTS = 24
 
 
-def learning(_facts: Facts, found: Found) -> str:
+def learning(facts: Facts, found: Found) -> str:
     """Would more tickets help?"""
+    if facts.trained.fitted.large:
+        return paragraph("There is no learning curve: these tickets are too many to be held in memory.")
     if len(found.sizes) < 2:
         return paragraph("There are too few tickets to draw a learning curve.")
     if found.gain > max(found.noise, 0.005):

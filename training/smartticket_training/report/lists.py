@@ -53,7 +53,7 @@ def pairs(facts: Facts, found: Found) -> str:
             facts.labels[pair.true],
             facts.labels[pair.said],
             pair.count,
-            f"{pair.count / max(int(facts.counts[pair.true]), 1):.0%}",
+            f"{pair.count / (facts.truth == pair.true).sum():.0%}",
             ", ".join(facts.line(row) for row in pair.examples),
         ]
         for pair in found.pairs

@@ -29,7 +29,7 @@ def baseline(facts: Facts) -> tuple[str, float]:
 
 
 def against_running(facts: Facts, seed: int) -> Against | None:
-    """Both models on rows that the new one had not seen: those held out, else all, at most MOST_ROWS."""
+    """Both models on rows that the new one had not seen: those held out, else those judged; MOST_ROWS."""
     if facts.running is None:
         return None
     rows, answers = _own_answers(facts)
@@ -38,17 +38,17 @@ def against_running(facts: Facts, seed: int) -> Against | None:
         rows = rows[kept]
         answers = Answers([answers.labels[k] for k in kept], [answers.applied[k] for k in kept])
     some = facts.trained.data.take(rows.tolist())
-    found = compare(some.labels, _answers(facts.running, some.pairs), answers, some.groups, seed)
+    found = compare(some.labels, _answers(facts.running, list(some.pairs)), answers, some.groups, seed)
     return Against(found, len(set(facts.labels) & set(facts.running.categories)))
 
 
 def _own_answers(facts: Facts) -> tuple[Numbers, Answers]:
     fitted = facts.trained.fitted
-    rows, scores = np.arange(facts.rows), fitted.category.out_of_fold
-    if fitted.held_out is not None and fitted.category.held_out is not None:
-        rows, scores = fitted.held_out, fitted.category.held_out
+    rows, scores, scopes = fitted.judged, fitted.category.out_of_fold, fitted.scopes
+    if fitted.held_out is not None and fitted.category.held_out is not None and not fitted.large:
+        rows, scores, scopes = fitted.held_out, fitted.category.held_out, scopes[fitted.held_out]
     best = scores.argmax(axis=1)
-    applied = (np.exp(scores.max(axis=1)) >= facts.least[best]) & (fitted.scopes[rows] >= 0)
+    applied = (np.exp(scores.max(axis=1)) >= facts.least[best]) & (scopes >= 0)
     return rows, Answers([facts.labels[n] for n in best], applied.tolist())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from smartticket_model.features import SHARE_BLOCK, Block, slots, view, word_ter
 from smartticket_training.dataset import Dataset
 from smartticket_training.features import counter
 from smartticket_training.fit import Fitted
-from smartticket_training.linear import Numbers
 from smartticket_training.report.private import names_in, plain_words
 
 FEWEST_ROWS = 5
@@ -44,8 +44,9 @@ def useful_terms(fitted: Fitted, data: Dataset, seed: int, most: int = 10) -> di
     if number is None:
         return {label: [] for label in fitted.category.labels}
     some, block = data.take(rows.tolist()), fitted.space.blocks[number]
+    some = replace(some, pairs=list(some.pairs))
     known = fitted.space.known[number].slots_
-    ranked = _ranked(fitted, some, fitted.category.truth[rows], number)
+    ranked = _ranked(fitted, some, number)
     readable = _readable(some, block, np.unique(np.concatenate([known[own] for own in ranked])))
     return {
         label: _distinct((readable.get(int(slot), "") for slot in known[own]), most)
@@ -53,9 +54,10 @@ def useful_terms(fitted: Fitted, data: Dataset, seed: int, most: int = 10) -> di
     }
 
 
-def _ranked(fitted: Fitted, data: Dataset, truth: Numbers, number: int) -> list[NDArray[np.int64]]:
+def _ranked(fitted: Fitted, data: Dataset, number: int) -> list[NDArray[np.int64]]:
     """Per category the places of the most useful terms in block `number`."""
     known, size = fitted.space.known[number], len(fitted.category.labels)
+    truth = np.searchsorted(fitted.category.labels, data.labels)
     start = sum(len(before.slots_) for before in fitted.space.known[:number])
     weights = fitted.category.linear.weights[start : start + len(known.slots_), :size]
     counts = known.transform(counter(fitted.space.blocks[number]).transform(data.pairs))

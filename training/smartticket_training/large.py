@@ -1,0 +1,266 @@
+"""Fit a model to more than memory holds: the same features, learnt piece by piece from the disk.
+
+The messages are gone through once. Their hashed counts, and nothing else of them, go to a folder that lives
+as long as the training. A part of the rows is held back (whole groups of them) and judged by a model of the
+others: this gives the temperature, the thresholds and the scope. Then one model learns from all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
+
+from smartticket_daemon.errors import DataError
+from smartticket_model.features import HASH_SIZE, Block, recipe
+from smartticket_training.dataset import Dataset, Pairs, size
+from smartticket_training.descent import Descent
+from smartticket_training.features import FittedSpace, counter, word_count
+from smartticket_training.fit import CATEGORY, Fitted, Head, Options, Progress, labels_of, targets_of
+from smartticket_training.linear import Linear, Numbers, Scores, best_temperature
+from smartticket_training.scope import learn_scope
+from smartticket_training.spill import Pieces, scratch
+from smartticket_training.splits import held_out
+from smartticket_training.tally import Tally
+
+PASSES = 4
+"""How often the rows are gone through; more change little."""
+
+HELD_BACK = 0.2
+MOST_JUDGED = 40_000
+"""So many rows tell temperature and thresholds; their scores are held in memory."""
+
+_PIECE = 4_000_000
+"""Size of the messages of one piece."""
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Numbers of the rows that the first model learns from, and of those it judges: `judged` to calibrate on,
+    of these `foreign` are out of scope, and `late`, which were held out to be measured on.
+    """
+
+    seen: Numbers
+    judged: Numbers
+    foreign: Numbers
+    late: Numbers | None
+
+    def wanted(self) -> Numbers:
+        """All that the first model judges."""
+        late = [] if self.late is None else [self.late]
+        return np.concatenate([self.judged, self.foreign, *late])
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A model: its features, and for each head a linear classifier, not yet calibrated."""
+
+    space: FittedSpace
+    heads: Mapping[str, Linear]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Raw scores by head and the known share of some rows, in the order of their numbers `rows`."""
+
+    rows: Numbers
+    scores: Mapping[str, Scores]
+    known: Scores
+
+    def of(self, rows: Numbers) -> NDArray[np.int64]:
+        """Where these rows stand."""
+        return np.searchsorted(self.rows, rows)
+
+
+def fit_large(data: Dataset, options: Options, progress: Progress, foreign: Pairs, beside: Path) -> Fitted:
+    """As `fit`, in memory that does not grow with the messages; a folder on the disk lies `beside` a path.
+
+    The jobs count the terms of several pieces at once. Raises DataError when the rows do not suffice, and
+    ConfigurationError when the disk does not.
+    """
+    plan = planned(data, len(foreign), options)
+    targets = targets_of(data, len(foreign))
+    everything = np.arange(len(data.labels) + len(foreign))
+    blocks = recipe(data.two_fields, options.features == "full")
+    with scratch(beside) as folder, threadpool_limits(1):
+        counts = Pieces(folder / "counts", [HASH_SIZE] * len(blocks))
+        words = _count(blocks, chain(data.pairs, foreign), len(everything), counts, options, progress)
+        work = _Work(blocks, counts, targets, options.seed)
+        first = work.learn(plan.seen, folder / "first", lambda share: progress("folds", share))
+        judged = work.judge(first, np.sort(plan.wanted()))
+        whole = work.learn(everything, folder / "whole", lambda share: progress("fit", share))
+    return _together(data, targets, plan, judged, whole, words)
+
+
+def planned(data: Dataset, foreign: int, options: Options) -> Plan:
+    """Which rows the first model learns from: neither those held out nor HELD_BACK of the others' groups.
+
+    Every second foreign row is judged.
+    """
+    rows = len(data.labels)
+    late = held_out(data, options.held_out, options.seed) if options.held_out else None
+    free = np.arange(rows) if late is None else late[0]
+    groups = [data.groups[row] for row in free] if data.groups else None
+    some = Dataset([], [data.labels[row] for row in free], groups)
+    back = held_out(some, min(HELD_BACK, MOST_JUDGED / max(len(free), 1)), options.seed)
+    if back is None:
+        raise DataError("too few rows (or groups) to calibrate on; each category needs several")
+    outside = rows + np.arange(foreign)
+    return Plan(
+        np.concatenate([free[back[0]], outside[1::2]]),
+        _at_most(free[back[1]], options.seed),
+        outside[::2],
+        None if late is None else _at_most(late[1], options.seed),
+    )
+
+
+def _at_most(rows: Numbers, seed: int) -> Numbers:
+    if len(rows) <= MOST_JUDGED:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_JUDGED, replace=False))
+
+
+def _count(
+    blocks: Sequence[Block],
+    pairs: Iterable[tuple[str, str]],
+    rows: int,
+    counts: Pieces,
+    options: Options,
+    progress: Progress,
+) -> Numbers:
+    """Fill `counts` with the messages' terms; returns how many words each has."""
+    from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+
+    progress("features", 0.0)
+    words = np.zeros(rows, dtype=np.int64)
+    chunks, done = _chunks(pairs), 0
+    with parallel_config(options.backend, n_jobs=options.jobs), Parallel() as parallel:
+        while some := list(islice(chunks, effective_n_jobs())):
+            for matrices, lengths in parallel(delayed(_counted)(blocks, chunk) for chunk in some):
+                own = np.arange(done, done + len(lengths))
+                counts.add(counts.count, own, matrices)
+                words[own], done = lengths, done + len(lengths)
+            progress("features", done / rows)
+    return words
+
+
+def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    chunk: list[tuple[str, str]] = []
+    found = 0
+    for pair in pairs:
+        chunk.append(pair)
+        found += size(*pair)
+        if found >= _PIECE:
+            yield chunk
+            chunk, found = [], 0
+    if chunk:
+        yield chunk
+
+
+def _counted(blocks: Sequence[Block], pairs: Pairs) -> tuple[list[csr_matrix], list[int]]:
+    return [counter(block).transform(pairs) for block in blocks], [word_count(*pair) for pair in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all models are learnt from."""
+
+    blocks: Sequence[Block]
+    counts: Pieces
+    targets: Mapping[str, Numbers]
+    seed: int
+
+    def learn(self, rows: Numbers, folder: Path, progress: Callable[[float], None]) -> Learnt:
+        """One model of these rows; its feature values stand in `folder`, dealt out by chance."""
+        progress(0.0)
+        tally = Tally(len(self.blocks))
+        for _, counts in self._of(rows):
+            tally.add(counts)
+        space = FittedSpace(self.blocks, tally.found(), len(rows))
+        terms = sum(len(known.slots_) for known in space.known)
+        chance, dealt = np.random.default_rng(self.seed), Pieces(folder, [terms])
+        for own, counts in self._of(rows):
+            matrix, to = space.matrix(counts), chance.integers(self.counts.count, size=len(own))
+            for piece in range(self.counts.count):
+                some = np.flatnonzero(to == piece)
+                dealt.add(piece, own[some], [matrix[some]])
+        heads = {
+            name: Descent(terms, int(truth.max()) + 1, int((truth[rows] >= 0).sum()), self.seed)
+            for name, truth in self.targets.items()
+        }
+        for number in range(PASSES):
+            for done, piece in enumerate(chance.permutation(dealt.count).tolist(), 1):
+                own, (matrix,) = dealt.read(piece)
+                for name, head in heads.items():
+                    truth = self.targets[name][own]
+                    head.learn(matrix[truth >= 0], truth[truth >= 0])
+                progress((number + done / dealt.count) / PASSES)
+        return Learnt(space, {name: head.linear() for name, head in heads.items()})
+
+    def judge(self, model: Learnt, rows: Numbers) -> Judged:
+        """The model's scores of these rows, which must ascend."""
+        scores: dict[str, list[Scores]] = {name: [] for name in model.heads}
+        known = []
+        for _, counts in self._of(rows):
+            matrix = model.space.matrix(counts)
+            for name, linear in model.heads.items():
+                scores[name].append(linear.scores(matrix))
+            known.append(model.space.share_known(counts))
+        found = {name: np.concatenate(own) for name, own in scores.items()}
+        return Judged(rows, found, np.concatenate(known))
+
+    def _of(self, rows: Numbers) -> Iterator[tuple[Numbers, list[csr_matrix]]]:
+        """Piece by piece the counts of these rows alone."""
+        wanted = np.zeros(max(len(truth) for truth in self.targets.values()), dtype=bool)
+        wanted[rows] = True
+        for own, counts in self.counts:
+            some = np.flatnonzero(wanted[own])
+            if len(some):
+                yield own[some], [matrix[some] for matrix in counts]
+
+
+def _together(
+    data: Dataset,
+    targets: Mapping[str, Numbers],
+    plan: Plan,
+    judged: Judged,
+    whole: Learnt,
+    words: Numbers,
+) -> Fitted:
+    heads, rows = [], judged.of(plan.judged)
+    for name, labels in labels_of(data).items():
+        scores, truth = judged.scores[name][:, : len(labels)], targets[name][plan.judged]
+        if not (truth >= 0).any():
+            raise DataError(f"too few rows have a value for the head {name}; leave its column out")
+        heat = best_temperature(scores[rows][truth >= 0], truth[truth >= 0])
+        linear = whole.heads[name]
+        heads.append(
+            Head(
+                name,
+                labels,
+                truth,
+                Linear((linear.weights / np.float32(heat)).astype(np.float32), linear.bias / heat),
+                log_softmax(scores[rows] / heat, axis=1),
+                None if plan.late is None else log_softmax(scores[judged.of(plan.late)] / heat, axis=1),
+            )
+        )
+        if name == CATEGORY:
+            everything = np.concatenate([rows, judged.of(plan.foreign)])
+            scope, scopes = learn_scope(
+                judged.scores[name][everything] / heat,
+                len(labels),
+                judged.known[everything],
+                words[judged.rows[everything]],
+                len(rows),
+            )
+    own, foreign = scopes[: len(rows)], scopes[len(rows) :]
+    return Fitted(whole.space, heads[0], tuple(heads[1:]), scope, own, foreign, plan.judged, plan.late)
