@@ -50,6 +50,7 @@ def told(trained: Any, report: Path | None, pipeline: Path | None, seconds: floa
         "digest": trained.digest,
         "rows": trained.rows,
         "dropped": dict(trained.dropped),
+        "in_memory": not trained.fitted.large,
         "near_duplicates": trained.near_duplicates,
         "small": dict(trained.small),
         "categories": list(trained.categories),
@@ -73,6 +74,8 @@ def say_trained(trained: Any, small_classes: str) -> None:
     if trained.taught:
         _say_taught(trained.taught)
     say(f"{trained.rows} rows, left out: {_counted(trained.dropped)}")
+    if trained.manner:
+        say(trained.manner)
     if trained.near_duplicates:
         say(f"{trained.near_duplicates} rows have the same words as an earlier one; name their --group")
     if trained.small:

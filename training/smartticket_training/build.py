@@ -61,6 +61,17 @@ class Trained:
         return tuple(self.fitted.category.labels)
 
     @property
+    def manner(self) -> str:
+        """How it was trained, where that is not the usual way: a sentence or two; else empty."""
+        if not self.fitted.large:
+            return ""
+        return (
+            "The tickets are more than memory holds, so they were learnt piece by piece, and there is no "
+            f"learning curve. {len(self.fitted.judged):,} of them, picked by chance, were judged by a model "
+            "that had not seen them."
+        )
+
+    @property
     def out_of_reach(self) -> tuple[str, ...]:
         """Categories that cannot reach the target precision and therefore always abstain."""
         return tuple(label for label in self.categories if label not in self.thresholds)
@@ -78,10 +89,7 @@ def build(
     head = fitted.category
     points = curve(head.truth, np.exp(head.out_of_fold), head.labels)
     thresholds = thresholds_at({k: tuple(v) for k, v in points.items()}, target_precision)
-    truth = [head.labels[number] for number in head.truth]
-    metrics = measure(
-        truth, np.exp(head.out_of_fold), head.labels, thresholds, fitted.scopes >= 0, every=True
-    )
+    metrics = _judged(fitted, thresholds)
     late, heads = _late(fitted, data, target_precision), {own.name: _figures(own) for own in fitted.heads}
     language, arrays = language_head()
     kept = kept_numbers(fitted)
@@ -133,6 +141,14 @@ def kept_numbers(fitted: Fitted) -> Linear:
     weights = np.hstack([head.linear.weights for head in heads]).astype(np.float16)
     bias = np.concatenate([head.linear.bias for head in heads]).astype(np.float32)
     return Linear(weights, bias.astype(np.float64))
+
+
+def _judged(fitted: Fitted, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """Figures on the rows that were judged by a model that had not seen them."""
+    head = fitted.category
+    truth = [head.labels[number] for number in head.truth]
+    probabilities = np.exp(head.out_of_fold)
+    return measure(truth, probabilities, head.labels, thresholds, fitted.scopes >= 0, every=True)
 
 
 def _late(fitted: Fitted, data: Dataset, target_precision: float) -> dict[str, Any] | None:

@@ -114,6 +114,13 @@ class Dataset:
             lines=_take(self.lines, places) if self.lines else [],
         )
 
+    def in_memory(self, most: int) -> Dataset:
+        """Itself where its messages are in memory; else at most `most` of its rows, evenly spread."""
+        if not isinstance(self.pairs, Stored):
+            return self
+        some = self.take(range(0, len(self.labels), -(-len(self.labels) // most)))
+        return replace(some, pairs=list(some.pairs))
+
 
 def normalised(subject: str, body: str) -> str:
     """Text as compared for duplicates: letters and digits alone, case and spacing levelled."""

@@ -24,6 +24,9 @@ LEVEL = 0.01
 FEWEST = 3
 """Fewer corrections of a sender tell nothing, and do no harm."""
 
+MOST_ROWS = 20_000
+"""Of rows too many for memory so many judge the corrections."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contradicted:
@@ -80,7 +83,7 @@ def by_chance(wrong: int, own: int, others_wrong: int, others: int) -> float:
 
 def _judged(rows: Dataset, lessons: Sequence[Lesson], options: Options) -> tuple[Counter[str], Counter[str]]:
     """By sender: corrections that were judged by a model without that sender, and contradicted."""
-    examples = replace(cleaned(with_lessons(rows, lessons)), heads={})
+    examples = replace(cleaned(with_lessons(rows.in_memory(MOST_ROWS), lessons)), heads={})
     plain = replace(options, features="word", held_out=0.0)
     head = fit(examples, plain, lambda _stage, _share: None).category
     best = head.out_of_fold.argmax(axis=1)

@@ -21,27 +21,29 @@ def scratch(beside: Path) -> Iterator[Path]:
     Not in /tmp, which is memory on many machines. Raises ConfigurationError when the disk refuses.
     """
     parent = next(folder for folder in beside.absolute().parents if folder.is_dir())
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{beside.name}.", dir=parent) as folder:
-            yield Path(folder)
-    except OSError as error:
-        mend = "a large training keeps about 8 kB a ticket there while it runs"
-        raise ConfigurationError(f"cannot use the disk at {parent}: {error.strerror}; {mend}") from None
+    with _refusals(parent):
+        folder = tempfile.TemporaryDirectory(prefix=f".{beside.name}.", dir=parent)
+    with folder as path:
+        yield Path(path)
 
 
 class Pieces:
-    """Rows of one or several sparse matrices in files: each piece is small enough for memory."""
+    """Rows of one or several sparse matrices in files: each piece is small enough for memory.
+
+    Raises ConfigurationError when the disk refuses.
+    """
 
     def __init__(self, folder: Path, widths: Sequence[int]) -> None:
         """An empty one in a new folder; `widths` are the matrices' numbers of columns."""
-        folder.mkdir()
+        with _refusals(folder):
+            folder.mkdir()
         self._folder, self._widths = folder, widths
         self.count = 0
 
     def add(self, piece: int, rows: Numbers, matrices: Sequence[csr_matrix]) -> None:
         """Put rows, by their numbers, behind those that the piece has."""
         self.count = max(self.count, piece + 1)
-        with (self._folder / str(piece)).open("ab") as file:
+        with _refusals(self._folder), (self._folder / str(piece)).open("ab") as file:
             np.save(file, rows)
             for matrix in matrices:
                 for array in (matrix.indptr, matrix.indices, matrix.data):
@@ -51,7 +53,7 @@ class Pieces:
         """The numbers of its rows, and their matrices."""
         rows: list[Numbers] = []
         parts: list[list[csr_matrix]] = [[] for _ in self._widths]
-        with (self._folder / str(piece)).open("rb") as file:
+        with _refusals(self._folder), (self._folder / str(piece)).open("rb") as file:
             while file.peek(1):
                 rows.append(np.load(file))
                 for width, own in zip(self._widths, parts, strict=True):
@@ -61,3 +63,12 @@ class Pieces:
 
     def __iter__(self) -> Iterator[tuple[Numbers, list[csr_matrix]]]:
         return map(self.read, range(self.count))
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        mend = "a large training keeps about 8 kB a ticket there while it runs"
+        raise ConfigurationError(f"cannot use the disk at {folder}: {error.strerror}; {mend}") from None

@@ -18,7 +18,8 @@ _NONE: Frequencies = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 class Tally:
     """The frequencies of each block. What is new is merged when it has grown as large as what was there."""
 
-    def __init__(self, blocks: int) -> None:
+    def __init__(self, blocks: int, most: int = MOST_SEEN) -> None:
+        self._most = most
         self._merged = [_NONE] * blocks
         self._new: list[list[Frequencies]] = [[] for _ in range(blocks)]
 
@@ -42,5 +43,5 @@ class Tally:
         slots, texts = slots[order], texts[order]
         first = np.flatnonzero(np.diff(slots, prepend=-1))
         slots, texts = slots[first], np.add.reduceat(texts, first) if len(first) else texts
-        often = texts > (1 if len(slots) > MOST_SEEN else 0)
+        often = texts > (1 if len(slots) > self._most else 0)
         self._merged[block], self._new[block] = (slots[often], texts[often]), []

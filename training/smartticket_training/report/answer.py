@@ -33,15 +33,23 @@ def short_answer(facts: Facts, found: Found) -> str:
         (f"{own['coverage']:.1%}", "it is sure enough to triage on its own; people get the others"),
         ("–" if precision is None else f"{precision:.1%}", f"of those are right; you asked for {target:.0%}"),
     ]
-    unseen = "Every figure here is of tickets that the model had not seen when it judged them."
-    if facts.trained.held_out:
-        unseen = f"{_held_out(facts)} All pictures below are of all tickets, each judged while left out."
     return (
         tiles(shown)
-        + paragraph(unseen, "soft")
+        + paragraph(_unseen(facts), "soft")
         + paragraph(_worth(facts, found))
         + bullets(_next(facts, found))
     )
+
+
+def _unseen(facts: Facts) -> str:
+    """Which tickets the figures and the pictures are of."""
+    trained = facts.trained
+    held_out = f"{_held_out(facts)} " if trained.held_out else ""
+    if trained.manner:
+        return f"{held_out}{trained.manner} The pictures below are of these."
+    if held_out:
+        return f"{held_out}All pictures below are of all tickets, each judged while left out."
+    return "Every figure here is of tickets that the model had not seen when it judged them."
 
 
 def _held_out(facts: Facts) -> str:

@@ -129,10 +129,15 @@ def left_out(facts: Facts) -> str:
 
 def _own_desk(facts: Facts) -> About:
     tickets = f"{facts.rows:,} tickets with the category that agents had set{_times(facts)}"
+    learnt_from = (
+        f"{tickets}. Left out: {left_out(facts)}.",
+        facts.trained.manner,
+        f"Languages (of a sample): {_languages(facts)}.",
+    )
     return About(
         made=f"`smartticket train` on {facts.when}",
         meant_for="It is made for the tickets of the desk whose tickets it has learnt from.",
-        learnt_from=f"{tickets}. Left out: {left_out(facts)}.\nLanguages (of a sample): {_languages(facts)}.",
+        learnt_from="\n".join(line for line in learnt_from if line),
         licence=_LICENCE,
         limits=_LIMITS,
         unseen=" (held out for that)" if facts.trained.held_out else "",
