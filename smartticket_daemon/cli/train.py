@@ -86,7 +86,7 @@ def train(
     encoding: Encoding = "utf-8",
     jobs: Annotated[int, typer.Option("--jobs", help="Parts at once; -1 is one for each core.")] = -1,
     backend: Annotated[
-        str, typer.Option("--backend", help="Where they run: threading, loky, or a joblib back-end as dask.")
+        str, typer.Option("--backend", help="Where they run: threading, loky, or a Dask scheduler's address.")
     ] = "threading",
     with_feedback: Annotated[
         bool, typer.Option("--with-feedback", help="Add what agents corrected, as --config's daemon saw it.")

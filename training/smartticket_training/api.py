@@ -17,9 +17,10 @@ from smartticket_training.cleaning import SmallClasses, cleaned, near_duplicates
 from smartticket_training.cleaning import small_classes as found_small
 from smartticket_training.dataset import IN_MEMORY, Columns, Dataset, Pairs, read_dataset, read_texts
 from smartticket_training.feedback import Lesson
-from smartticket_training.fit import Options, Progress, check_backend, fit
+from smartticket_training.fit import Options, Progress, fit
 from smartticket_training.large import fit_large
 from smartticket_training.measure import measure
+from smartticket_training.parallel import check_backend
 from smartticket_training.pipeline import pipeline as as_pipeline
 from smartticket_training.stored import Stored
 from smartticket_training.teaching import Taught, teach
@@ -73,7 +74,8 @@ def train(
     names a file for the same model as a scikit-learn pipeline, written with joblib; its input is a list of
     (subject, body). `report` names an HTML file to write for people, with the card that then lies in `out`;
     `compare` is the model that is at work, to compare with. `jobs` (-1: all cores) parts run at once on the
-    joblib `backend`. The same data, options and library versions give the same bytes, whatever the jobs.
+    joblib `backend`, or on the workers of the Dask scheduler whose address it is. The same data, options and
+    library versions give the same bytes, whatever the jobs.
     Messages larger than `in_memory` (see `dataset.size`) stay in their file; the model is learnt from them
     piece by piece (see `large`).
 

@@ -16,12 +16,12 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from smartticket_daemon.errors import ConfigurationError
 from smartticket_model.features import Block, recipe
 from smartticket_model.scope import Scope
 from smartticket_training.dataset import Dataset, Pairs
 from smartticket_training.features import FittedSpace, counter, word_count
 from smartticket_training.linear import Linear, Numbers, Pair, Scores, fit_pair, merged, shares
+from smartticket_training.parallel import running_on
 from smartticket_training.scope import learn_scope
 from smartticket_training.splits import Split, folds, held_out
 
@@ -125,20 +125,6 @@ def fit(data: Dataset, options: Options, progress: Progress, foreign: Pairs = ()
     return _together(data, targets, space, pairs, parts, splits, late, lengths)
 
 
-def check_backend(name: str) -> None:
-    """Raise ConfigurationError for a back-end that joblib cannot give here."""
-    from joblib import parallel_config
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            parallel_config(name).unregister()
-    except (ValueError, ImportError, UserWarning):
-        raise ConfigurationError(
-            f"joblib has no back-end {name} here; threading and loky always work"
-        ) from None
-
-
 def labels_of(data: Dataset) -> dict[str, list[str]]:
     """What each head can say, sorted; the category comes first."""
     columns = {CATEGORY: data.labels, **dict(sorted(data.heads.items()))}
@@ -181,12 +167,12 @@ def _scored(
     progress: Progress,
 ) -> Iterator[_Scored]:
     """The parts of the work, in order, through joblib: in threads here, or where its back-end runs."""
-    from joblib import Parallel, delayed, parallel_config
+    from joblib import Parallel, delayed
 
     progress("folds", 0.0)
-    with parallel_config(options.backend, n_jobs=options.jobs):
+    with running_on(options.backend, options.jobs):
         parts = Parallel(return_as="generator")(
-            delayed(_part)(blocks, counts, targets, split) for split in work
+            delayed(_part)(blocks, targets, split, *counts) for split in work
         )
         for number, part in enumerate(parts, 1):
             progress("folds", number / len(work))
@@ -194,8 +180,9 @@ def _scored(
 
 
 def _part(
-    blocks: Sequence[Block], counts: Sequence[csr_matrix], targets: Mapping[str, Numbers], split: Split
+    blocks: Sequence[Block], targets: Mapping[str, Numbers], split: Split, *counts: csr_matrix
 ) -> _Scored:
+    """`counts` one by one: so a cluster is sent each of them once, not with every part."""
     seen, unseen = split
     some = {name: truth[seen] for name, truth in targets.items()}
     space, pairs = _learn(blocks, _rows(counts, seen), some, targets)

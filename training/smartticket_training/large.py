@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ class Judged:
 def fit_large(data: Dataset, options: Options, progress: Progress, foreign: Pairs, beside: Path) -> Fitted:
     """As `fit`, in memory that does not grow with the messages; a folder on the disk lies `beside` a path.
 
-    The jobs count the terms of several pieces at once. Raises DataError when the rows do not suffice, and
+    All of it is done here, whatever the back-end, for the messages must not leave the machine. Raises DataError when the rows do not suffice, and
     ConfigurationError when the disk does not.
     """
     plan = planned(data, len(foreign), options)
@@ -93,7 +93,7 @@ def fit_large(data: Dataset, options: Options, progress: Progress, foreign: Pair
     blocks = recipe(data.two_fields, options.features == "full")
     with scratch(beside) as folder, threadpool_limits(1):
         counts = Pieces(folder / "counts", [HASH_SIZE] * len(blocks))
-        words = _count(blocks, chain(data.pairs, foreign), len(everything), counts, options, progress)
+        words = _count(blocks, chain(data.pairs, foreign), len(everything), counts, progress)
         work = _Work(blocks, counts, targets, options.seed)
         first = work.learn(plan.seen, folder / "first", lambda share: progress("folds", share))
         judged = work.judge(first, np.sort(plan.wanted()))
@@ -130,26 +130,17 @@ def _at_most(rows: Numbers, seed: int) -> Numbers:
 
 
 def _count(
-    blocks: Sequence[Block],
-    pairs: Iterable[tuple[str, str]],
-    rows: int,
-    counts: Pieces,
-    options: Options,
-    progress: Progress,
+    blocks: Sequence[Block], pairs: Iterable[tuple[str, str]], rows: int, counts: Pieces, progress: Progress
 ) -> Numbers:
     """Fill `counts` with the messages' terms; returns how many words each has."""
-    from joblib import Parallel, delayed, effective_n_jobs, parallel_config
-
     progress("features", 0.0)
     words = np.zeros(rows, dtype=np.int64)
-    chunks, done = _chunks(pairs), 0
-    with parallel_config(options.backend, n_jobs=options.jobs), Parallel() as parallel:
-        while some := list(islice(chunks, effective_n_jobs())):
-            for matrices, lengths in parallel(delayed(_counted)(blocks, chunk) for chunk in some):
-                own = np.arange(done, done + len(lengths))
-                counts.add(counts.count, own, matrices)
-                words[own], done = lengths, done + len(lengths)
-            progress("features", done / rows)
+    done = 0
+    for chunk in _chunks(pairs):
+        own = np.arange(done, done + len(chunk))
+        counts.add(counts.count, own, [counter(block).transform(chunk) for block in blocks])
+        words[own], done = [word_count(*pair) for pair in chunk], done + len(chunk)
+        progress("features", done / rows)
     return words
 
 
@@ -164,10 +155,6 @@ def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]
             chunk, found = [], 0
     if chunk:
         yield chunk
-
-
-def _counted(blocks: Sequence[Block], pairs: Pairs) -> tuple[list[csr_matrix], list[int]]:
-    return [counter(block).transform(pairs) for block in blocks], [word_count(*pair) for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)
