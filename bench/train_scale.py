@@ -87,8 +87,9 @@ def grown(costs: list[Cost]) -> str:
     if len(costs) < 2 or costs[-2].large != costs[-1].large:
         return ""
     before, last = costs[-2:]
+    times = last.processor / before.processor
     return (
-        f"; {last.rows / before.rows:.1f} x the rows: {last.processor / before.processor:.1f} x the processor, "
+        f"; {last.rows / before.rows:.1f} x the rows: {times:.1f} x the processor, "
         f"{last.megabytes / before.megabytes:.1f} x the memory"
     )
 

@@ -84,8 +84,8 @@ class Judged:
 def fit_large(data: Dataset, options: Options, progress: Progress, foreign: Pairs, beside: Path) -> Fitted:
     """As `fit`, in memory that does not grow with the messages; a folder on the disk lies `beside` a path.
 
-    All of it is done here, whatever the back-end, for messages do not leave the machine. Raises DataError when
-    the rows do not suffice, and ConfigurationError when the disk does not.
+    All of it is done here, whatever the back-end, for messages do not leave the machine. Raises DataError
+    when the rows do not suffice, and ConfigurationError when the disk does not.
     """
     plan = planned(data, len(foreign), options)
     targets = targets_of(data, len(foreign))
