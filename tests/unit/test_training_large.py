@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from smartticket_daemon.domain import Opinion
 from smartticket_daemon.errors import ConfigurationError, DataError
 from smartticket_model import load
 from smartticket_model.features import Block
@@ -20,6 +22,7 @@ from smartticket_training.cleaning import cleaned, near_duplicates
 from smartticket_training.corpus import load_corpus
 from smartticket_training.dataset import Columns, read_dataset
 from smartticket_training.features import counter, frequencies
+from smartticket_training.feedback import Lesson
 from smartticket_training.fit import Options
 from smartticket_training.large import planned
 from smartticket_training.spill import Pieces, scratch
@@ -121,6 +124,7 @@ def test_no_text_is_written_and_nothing_stays(tickets: Path, tmp_path: Path) -> 
     def look(stage: str, share: float) -> None:
         if (stage, share) == ("fit", 1.0):
             (folder,) = tmp_path.glob(".model.*")
+            assert {path.name for path in folder.iterdir()} == {"counts", "whole"}
             assert folder.stat().st_mode & 0o777 == 0o700
             found.extend(path.read_bytes() for path in folder.rglob("*") if path.is_file())
             raise InterruptedError
@@ -183,6 +187,18 @@ def test_terms_are_counted_over_all_pieces_and_the_rarest_are_forgotten() -> Non
     (kept,) = small.found()
     assert len(kept[0]) < 60
     assert sorted(kept[1])[-7:] == sorted(whole[1])[-7:]
+
+
+def test_what_agents_taught_is_learnt_too(tickets: Path, tmp_path: Path) -> None:
+    when = datetime(2026, 11, 23, tzinfo=UTC)
+    lessons = [
+        Lesson("", f"the zebra {n} ate my parcel", "billing", "", Opinion.CORRECTED, f"s{n}", when)
+        for n in range(20)
+    ]
+    found = trained(tickets, tmp_path / "m", lessons=lessons)
+    assert found.taught is not None
+    assert found.taught.chosen.counts["corrected"] == 20
+    assert load(found.folder).predict("", "the zebra ate it").label == "billing"
 
 
 def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:

@@ -93,6 +93,12 @@ def test_a_broken_file_is_refused_without_its_text(
     assert caught.value.__cause__ is None
 
 
+def test_the_first_line_that_is_no_text_is_named_however_far_it_is(tmp_path: Path) -> None:
+    content = b"text,label\n" + b"a,b\n" * 500_000 + b"\xff,b\n"
+    with pytest.raises(DataError, match="line 500002: not utf-8"):
+        read(tmp_path / "a.csv", content)
+
+
 @pytest.mark.parametrize(
     "harm", [lambda b: b[:-9], lambda b: b[:30] + b"\xff\xff" + b[32:], lambda _: b"no gzip"]
 )

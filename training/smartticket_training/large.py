@@ -95,8 +95,10 @@ def fit_large(data: Dataset, options: Options, progress: Progress, foreign: Pair
         counts = Pieces(folder / "counts", [HASH_SIZE] * len(blocks))
         words = _count(blocks, chain(data.pairs, foreign), len(everything), counts, progress)
         work = _Work(blocks, counts, targets, options.seed)
-        first = work.learn(plan.seen, folder / "first", lambda share: progress("folds", share))
-        judged = work.judge(first, np.sort(plan.wanted()))
+        judged = work.judge(
+            work.learn(plan.seen, folder / "first", lambda share: progress("folds", share)),
+            np.sort(plan.wanted()),
+        )
         whole = work.learn(everything, folder / "whole", lambda share: progress("fit", share))
     return _together(data, targets, plan, judged, whole, words)
 
@@ -167,19 +169,15 @@ class _Work:
     seed: int
 
     def learn(self, rows: Numbers, folder: Path, progress: Callable[[float], None]) -> Learnt:
-        """One model of these rows; its feature values stand in `folder`, dealt out by chance."""
+        """One model of these rows; its feature values stand in `folder` meanwhile."""
         progress(0.0)
         tally = Tally(len(self.blocks))
         for _, counts in self._of(rows):
             tally.add(counts)
         space = FittedSpace(self.blocks, tally.found(), len(rows))
-        terms = sum(len(known.slots_) for known in space.known)
-        chance, dealt = np.random.default_rng(self.seed), Pieces(folder, [terms])
-        for own, counts in self._of(rows):
-            matrix, to = space.matrix(counts), chance.integers(self.counts.count, size=len(own))
-            for piece in range(self.counts.count):
-                some = np.flatnonzero(to == piece)
-                dealt.add(piece, own[some], [matrix[some]])
+        terms, chance = sum(len(known.slots_) for known in space.known), np.random.default_rng(self.seed)
+        dealt = Pieces(folder, [terms])
+        self._deal(rows, space, dealt, chance)
         heads = {
             name: Descent(terms, int(truth.max()) + 1, int((truth[rows] >= 0).sum()), self.seed)
             for name, truth in self.targets.items()
@@ -191,7 +189,16 @@ class _Work:
                     truth = self.targets[name][own]
                     head.learn(matrix[truth >= 0], truth[truth >= 0])
                 progress((number + done / dealt.count) / PASSES)
+        dealt.remove()
         return Learnt(space, {name: head.linear() for name, head in heads.items()})
+
+    def _deal(self, rows: Numbers, space: FittedSpace, dealt: Pieces, chance: np.random.Generator) -> None:
+        """The rows' feature values, each row to a piece by chance, for files are often sorted."""
+        for own, counts in self._of(rows):
+            matrix, to = space.matrix(counts), chance.integers(self.counts.count, size=len(own))
+            for piece in range(self.counts.count):
+                some = np.flatnonzero(to == piece)
+                dealt.add(piece, own[some], [matrix[some]])
 
     def judge(self, model: Learnt, rows: Numbers) -> Judged:
         """The model's scores of these rows, which must ascend."""
@@ -207,7 +214,7 @@ class _Work:
 
     def _of(self, rows: Numbers) -> Iterator[tuple[Numbers, list[csr_matrix]]]:
         """Piece by piece the counts of these rows alone."""
-        wanted = np.zeros(max(len(truth) for truth in self.targets.values()), dtype=bool)
+        wanted = np.zeros(len(self.targets[CATEGORY]), dtype=bool)
         wanted[rows] = True
         for own, counts in self.counts:
             some = np.flatnonzero(wanted[own])
@@ -223,31 +230,41 @@ def _together(
     whole: Learnt,
     words: Numbers,
 ) -> Fitted:
-    heads, rows = [], judged.of(plan.judged)
-    for name, labels in labels_of(data).items():
-        scores, truth = judged.scores[name][:, : len(labels)], targets[name][plan.judged]
-        if not (truth >= 0).any():
-            raise DataError(f"too few rows have a value for the head {name}; leave its column out")
-        heat = best_temperature(scores[rows][truth >= 0], truth[truth >= 0])
-        linear = whole.heads[name]
-        heads.append(
-            Head(
-                name,
-                labels,
-                truth,
-                Linear((linear.weights / np.float32(heat)).astype(np.float32), linear.bias / heat),
-                log_softmax(scores[rows] / heat, axis=1),
-                None if plan.late is None else log_softmax(scores[judged.of(plan.late)] / heat, axis=1),
-            )
+    rows = judged.of(plan.judged)
+    truth = {name: own[plan.judged] for name, own in targets.items()}
+    labels = labels_of(data)
+    heat = {name: _heat(name, judged.scores[name][rows, : len(labels[name])], truth[name]) for name in labels}
+
+    def likely(name: str, places: Numbers) -> Scores:
+        scores = judged.scores[name][places, : len(labels[name])]
+        return np.asarray(log_softmax(scores / heat[name], axis=1))
+
+    heads = [
+        Head(
+            name,
+            labels[name],
+            truth[name],
+            _cooled(whole.heads[name], heat[name]),
+            likely(name, rows),
+            None if plan.late is None else likely(name, judged.of(plan.late)),
         )
-        if name == CATEGORY:
-            everything = np.concatenate([rows, judged.of(plan.foreign)])
-            scope, scopes = learn_scope(
-                judged.scores[name][everything] / heat,
-                len(labels),
-                judged.known[everything],
-                words[judged.rows[everything]],
-                len(rows),
-            )
+        for name in labels
+    ]
+    places = np.concatenate([rows, judged.of(plan.foreign)])
+    scores, lengths = judged.scores[CATEGORY][places] / heat[CATEGORY], words[judged.rows[places]]
+    scope, scopes = learn_scope(scores, len(heads[0].labels), judged.known[places], lengths, len(rows))
     own, foreign = scopes[: len(rows)], scopes[len(rows) :]
     return Fitted(whole.space, heads[0], tuple(heads[1:]), scope, own, foreign, plan.judged, plan.late)
+
+
+def _heat(name: str, scores: Scores, truth: Numbers) -> float:
+    """The temperature of a head's scores."""
+    known = truth >= 0
+    if not known.any():
+        raise DataError(f"too few rows have a value for the head {name}; leave its column out")
+    return best_temperature(scores[known], truth[known])
+
+
+def _cooled(linear: Linear, heat: float) -> Linear:
+    weights = (linear.weights / np.float32(heat)).astype(np.float32)
+    return Linear(weights, linear.bias / heat)

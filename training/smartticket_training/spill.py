@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,10 @@ class Pieces:
                     ends, indices, data = (np.load(file) for _ in range(3))
                     own.append(csr_matrix((data, indices, ends), shape=(len(rows[-1]), width)))
         return np.concatenate(rows), [vstack(own, format="csr") for own in parts]
+
+    def remove(self) -> None:
+        """Give the room back."""
+        shutil.rmtree(self._folder)
 
     def __iter__(self) -> Iterator[tuple[Numbers, list[csr_matrix]]]:
         return map(self.read, range(self.count))
