@@ -16,6 +16,8 @@ lay_out() { # what an operator puts on the machine, as docs/install.md says
   cp "$ROOT/systemd/smartticket.service" "$files/etc/systemd/system/"
   cp "$ROOT/requirements/runtime.lock" "$files/srv/smartticket/"
   "$ROOT/.venv/bin/python" -m build --wheel --no-isolation --outdir "$files/srv/smartticket" "$ROOT" >"$WORK/wheel.log" 2>&1
+  { echo text,label; for n in $(seq 40); do printf 'invoice charge %s,bill\nparcel courier %s,ship\n' "$n" "$n"; done; } \
+    >"$files/srv/smartticket/tickets.csv"
   settings unit >"$files/etc/smartticket/smartticket.toml"
   cp "$IMAP_CA" "$files/etc/smartticket/ca.pem"
   (umask 077 && echo "$PASSWORD" >"$files/etc/credstore/smartticket.support-password")
@@ -27,7 +29,8 @@ install_inside() {
     /usr/bin/python3 -m venv /opt/smartticket
     pip="/opt/smartticket/bin/pip --quiet --disable-pip-version-check install"
     $pip --require-hashes -r /srv/smartticket/runtime.lock
-    $pip --no-deps /srv/smartticket/*.whl' >"$WORK/pip.log" 2>&1
+    $pip --no-deps /srv/smartticket/*.whl
+    $pip "$(echo /srv/smartticket/*.whl)[training]"' >"$WORK/pip.log" 2>&1
 }
 
 exposure() {
@@ -86,6 +89,29 @@ stop_unit() {
   [ "$(shown Result) $(shown ExecMainCode) $(shown ExecMainStatus)" = "success 1 0" ] || fail "not a clean stop"
 }
 
+one_off() { # PROGRAM COMMAND...: the line of docs/install.md, as it stands there but for its terminal and command
+  local line
+  line=$(grep -o '`systemd-run [^`]*`' "$ROOT/docs/install.md" | tr -d '`')
+  [[ $line == *" $SMARTTICKET "* ]] || fail "docs/install.md has no systemd-run line"
+  line=${line%% "$SMARTTICKET" *}
+  # shellcheck disable=SC2086 # words of a command
+  "$SYSTEMD" sh "$MACHINE" ${line/--pty/--pipe --quiet} -p CacheDirectory=smartticket "$@" 2>>"$WORK/one-off.log" ||
+    fail "$2 in the service's name: exit code $?"
+}
+
+one_offs() { # what needs the service's user, state and credentials while it stands still, training included
+  local cache=/var/cache/smartticket trained
+  one_off $SMARTTICKET backfill support --yes --config $SETTINGS --json | grep '"backfill"' >"$WORK/backfill.json" || fail "backfill says nothing"
+  one_off $SMARTTICKET history pull support --out $cache/history.jsonl --config $SETTINGS >/dev/null
+  trained=$(one_off $SMARTTICKET train --data /srv/smartticket/tickets.csv --label label --text text \
+    --out $cache/model --json | grep -o '"digest": "[0-9a-f]*"' | cut -d'"' -f4)
+  "$SYSTEMD" sh "$MACHINE" test -s $cache/history.jsonl.state -a -s $cache/model/MODEL_CARD.md || fail "files of a one-off command are missing"
+  figure "one-off commands" "backfill, history pull, train (model ${trained:0:12})"
+  restart
+  measure "unit, ledger after them" ledger 15
+  ctl stop smartticket
+}
+
 wrong_settings_wait() {
   "$SYSTEMD" sh "$MACHINE" bash -euc "echo nonsense = 1 >>$SETTINGS"
   ! ctl start smartticket 2>/dev/null || fail "the unit starts with wrong settings"
@@ -96,7 +122,7 @@ wrong_settings_wait() {
 say "the unit under a real systemd"
 exposure
 lay_out
-"$SYSTEMD" boot "$MACHINE" "$WORK/files"
+SYSTEMD_TMPFS=2g "$SYSTEMD" boot "$MACHINE" "$WORK/files"
 install_inside
 mailbox unit fill 0 11
 start_unit
@@ -107,5 +133,7 @@ measure "unit, mailbox after recovery" mailbox unit await 15
 measure "unit, ledger" ledger 15
 stop_unit
 mailbox unit await 15 >/dev/null || fail "the mailbox changed at the stop"
+one_offs
+mailbox unit await 15 >/dev/null || fail "the mailbox changed by a one-off command"
 wrong_settings_wait
 "$SYSTEMD" stop "$MACHINE"
