@@ -144,7 +144,7 @@ def test_all_heads_the_scope_and_the_rows_held_out(tickets: Path, tmp_path: Path
     foreign.write_text("subject,body\n" + "".join(f",{text}\n" for text in soup))
     full = {"group": "who", "time": "when", "heads": {"priority": "priority"}, "out_of_scope": foreign}
     report = tmp_path / "report.html"
-    found = trained(tickets, tmp_path / "m", **full, features="full", report=report)
+    found = trained(tickets, tmp_path / "m", **full, features="full", report=report, compare=load())
     assert found.held_out is not None
     assert found.held_out["n"] == pytest.approx(found.rows * 0.2, abs=1)
     assert 0.3 < found.heads["priority"]["accuracy"] < 1
@@ -152,6 +152,7 @@ def test_all_heads_the_scope_and_the_rows_held_out(tickets: Path, tmp_path: Path
     prediction = model.predict("", "simmer the soup with carrots and salt for 90 minutes")
     assert prediction.scope < model.predict("", "I was charged twice on my last invoice").scope
     assert found.manner in report.read_text("utf-8")
+    assert f"the same {len(found.fitted.judged):,} tickets" in report.read_text("utf-8")
     assert "There is no learning curve" in report.read_text("utf-8")
     assert "learnt piece by piece" in (found.folder / "MODEL_CARD.md").read_text("utf-8")
 
