@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 
+from smartticket_connectors.request_tracker import RequestTrackerConnector
 from smartticket_connectors.request_tracker import desk as desk_module
 from smartticket_connectors.request_tracker.desk import PAGE, Desk
 from smartticket_connectors.request_tracker.settings import RequestTrackerSettings
@@ -188,3 +189,14 @@ def test_a_history_whose_beginning_is_hidden_ends_with_the_empty_page(rt: SmallR
     steps = [{"id": 9 - page, "Type": "Comment", "Creator": {"id": "bob"}} for page in range(3)]
     rt.answers["/ticket/1/history"] = lambda page: {"items": steps[page - 1 : page]}
     assert [step.id for step in desk.ticket(1).history] == [7, 8, 9]
+
+
+def test_where_there_is_no_rt_the_operator_is_told(rt: SmallRt, desk: Desk) -> None:
+    rt.answers |= {"/tickets": 404, "/rt": 404}
+    connector = RequestTrackerConnector("support", desk.settings)
+    for listing in (connector.fetch(None), connector.past(None, None)):
+        with pytest.raises(ConfigurationError, match="there is no RT with REST 2 at http://127"):
+            list(listing)
+    first = connector.check().findings[0]
+    assert (first.ok, first.exit_code) == (False, 78)
+    connector.close()

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from smartticket_connectors.freshdesk.settings import FreshdeskSettings
-from smartticket_daemon.errors import RejectedError, Unreachable
-from smartticket_daemon.http import Answer, Refused, Session
+from smartticket_daemon.errors import ConfigurationError, RejectedError, Unreachable
+from smartticket_daemon.http import Answer, NotFound, Refused, Session
 from smartticket_daemon.source_settings import read_secret
 
 LAST_PAGE = 300
@@ -54,6 +54,7 @@ class Api:
 
     def __init__(self, settings: FreshdeskSettings) -> None:
         self.session = Session(settings, KeyAuth(settings))
+        self._url = settings.url
 
     def room(self, cost: int) -> None:
         """Raises NoRoom unless `cost` requests, an update among them, are allowed now."""
@@ -65,7 +66,7 @@ class Api:
 
     def me(self) -> Answer:
         """The agent whose key we have."""
-        return self.session.get(f"{_ROOT}/agents/me")
+        return self._there(f"{_ROOT}/agents/me")
 
     def agents(self) -> Iterator[Any]:
         """All agents."""
@@ -93,12 +94,12 @@ class Api:
         if include:
             params["include"] = ",".join(include)
         cost = 1 + 2 * len(include)
-        return self.session.get(f"{_ROOT}/tickets", params, endpoint=_LIST, cost=cost).items()
+        return self._there(f"{_ROOT}/tickets", params, endpoint=_LIST, cost=cost).items()
 
     def found_since(self, day: date) -> int | None:
         """About how many tickets were created since that day, as the search index has it."""
         query = f"\"created_at:>'{day - timedelta(days=1)}'\""
-        found = self.session.get(f"{_ROOT}/search/tickets", {"query": query}).json().get("total")
+        found = self._there(f"{_ROOT}/search/tickets", {"query": query}).json().get("total")
         return found if isinstance(found, int) and found >= 0 else None
 
     def ticket(self, number: int, include: Sequence[str] = ()) -> dict[str, Any]:
@@ -132,6 +133,13 @@ class Api:
     def delete_note(self, note: int) -> None:
         """Take a note away. Raises NotFound."""
         self.session.write("DELETE", f"{_ROOT}/conversations/{note:d}")
+
+    def _there(self, path: str, params: dict[str, Any] | None = None, **more: Any) -> Answer:
+        """What every Freshdesk has; raises ConfigurationError where the url is none."""
+        try:
+            return self.session.get(path, params, **more)
+        except NotFound:
+            raise ConfigurationError(f"there is no Freshdesk at {self._url}") from None
 
     def _all(self, path: str) -> Iterator[Any]:
         for page in range(1, LAST_PAGE + 1):

@@ -65,7 +65,7 @@ class Desk:
 
     def version(self) -> str:
         """RT's own version."""
-        return str(self.get("/rt").json().get("Version", ""))
+        return str(self._there("/rt").json().get("Version", ""))
 
     def user(self, name: str) -> Person:
         """A user, asked for now. Raises NotFound."""
@@ -259,11 +259,18 @@ class Desk:
             "fields[Queue]": "Name",
         }
         try:
-            return self.get("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
+            return self._there("/tickets", query=query, orderby="id", order=order, per_page=rows, **fields)
         except Refused:
             raise ConfigurationError(
                 "RT does not understand a search for our queues; look at queues"
             ) from None
+
+    def _there(self, path: str, **params: Any) -> Answer:
+        """What every RT has; raises ConfigurationError where the url is none."""
+        try:
+            return self.get(path, **params)
+        except NotFound:
+            raise ConfigurationError(f"there is no RT with REST 2 at {self.settings.url}") from None
 
     def get(self, path: str, **params: Any) -> Answer:
         """Read something; raises what `Session.get` raises."""
