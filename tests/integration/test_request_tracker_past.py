@@ -80,6 +80,7 @@ def test_moved_tickets_stand_in_their_place_and_come_once(rt: RequestTracker, de
     for ticket in (*tickets[:3], *tickets[4:6], tickets[8]):
         rt.ask("PUT", f"/ticket/{ticket}", {"Queue": "Billing"})
     connector = desk.connector(batch=2)
+    assert connector.extent(None).tickets == 9
     batches = [batch for batch in connector.past(None, None) if batch.messages]
     assert [m.ref.ticket for batch in batches for m in batch.messages] == tickets[::-1]
     rest = past(connector, batches[1].cursor)

@@ -200,3 +200,16 @@ def test_where_there_is_no_rt_the_operator_is_told(rt: SmallRt, desk: Desk) -> N
     first = connector.check().findings[0]
     assert (first.ok, first.exit_code) == (False, 78)
     connector.close()
+
+
+@pytest.mark.parametrize("moves", [0, 1, 100, 101, 730, 1600])
+def test_moves_are_counted_in_few_requests(rt: SmallRt, desk: Desk, moves: int) -> None:
+    def page(number: int) -> Any:
+        left = min(max(moves - (number - 1) * PAGE, 0), PAGE)
+        return {"items": [{**CREATED, "Type": "Set"}] * left}
+
+    rt.answers |= {"/tickets": {"items": [], "total": 7}, "/queues/all": {"items": []}, "/transactions": page}
+    connector = RequestTrackerConnector("support", desk.settings)
+    assert connector.extent(None).tickets == 7 + moves
+    assert rt.asked.count("/transactions") <= 10
+    connector.close()

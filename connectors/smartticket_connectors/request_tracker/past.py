@@ -51,8 +51,10 @@ class Past:
         self._single = single
 
     def extent(self, since: datetime | None) -> Extent:
-        """See `Remembers.extent`: what is in our queues now."""
+        """See `Remembers.extent`: what is in our queues now, and the moves out of them."""
         tickets = self._shelf.count(since)
+        if tickets is not None:
+            tickets += self._shelf.count_moved(since)
         batch = self._desk.settings.batch
         return Extent(tickets, None if tickets is None else -(-tickets // batch) * CALLS + 2, EACH)
 

@@ -20,6 +20,8 @@ T = TypeVar("T", bound=Wire)
 _MOST_BYTES = 4 * 1024 * 1024
 """Of contents asked for at once, as far as their sizes are known."""
 
+_STEP = "Type,Creator,ObjectId"
+
 Condition = Mapping[str, Any]
 
 
@@ -42,17 +44,39 @@ class Shelf:
 
     def moved(self, below: int, least: int) -> set[int]:
         """Numbers of tickets in this range that were ever moved out of one of our queues."""
-        names = self._desk.settings.queues
-        ours = [number for name, number in self._desk.queues().items() if name in names]
         conditions = [
-            _is("ObjectType", "RT::Ticket"),
-            _is("Type", "Set"),
-            _is("Field", "Queue"),
-            _in("OldValue", ours),
+            *self._moves(),
             {"field": "ObjectId", "operator": ">=", "value": least},
             {"field": "ObjectId", "operator": "<", "value": below, "entry_aggregator": "AND"},
         ]
         return {step.ticket for step in self._steps(conditions)}
+
+    def count_moved(self, since: datetime | None) -> int:
+        """About how many tickets were moved out of our queues, ever or since the day before `since`.
+
+        RT gives no total: the last page with rows is sought, by steps that double, then by halves.
+        """
+        conditions = self._moves()
+        if since:
+            day = str(since.date() - timedelta(days=1))
+            conditions = [*conditions, {"field": "Created", "operator": ">", "value": day}]
+        held, rows, empty = 0, 0, 1
+        while found := self._steps_on(conditions, empty):
+            held, rows, empty = empty, found, empty * 2
+        while empty - held > 1:
+            middle = (held + empty) // 2
+            if found := self._steps_on(conditions, middle):
+                held, rows = middle, found
+            else:
+                empty = middle
+        return max(held - 1, 0) * PAGE + rows
+
+    def _moves(self) -> list[Condition]:
+        """What is true of a change of a ticket's queue from one of ours to another."""
+        names = self._desk.settings.queues
+        ours = [number for name, number in self._desk.queues().items() if name in names]
+        moves = [_is("ObjectType", "RT::Ticket"), _is("Type", "Set"), _is("Field", "Queue")]
+        return [*moves, _in("OldValue", ours)]
 
     def steps(self, kind: str, tickets: Sequence[int]) -> Iterator[Step]:
         """The transactions of this kind of these tickets, the oldest first."""
@@ -75,7 +99,10 @@ class Shelf:
         return found
 
     def _steps(self, conditions: Sequence[Condition]) -> Iterator[Step]:
-        return self._all("/transactions", conditions, "Type,Creator,ObjectId", Step)
+        return self._all("/transactions", conditions, _STEP, Step)
+
+    def _steps_on(self, conditions: Sequence[Condition], page: int) -> int:
+        return len(self._page("/transactions", conditions, _STEP, page, Step))
 
     def _all(self, path: str, conditions: Sequence[Condition], fields: str, kind: type[T]) -> Iterator[T]:
         for number in count(1):
