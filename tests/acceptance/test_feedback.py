@@ -79,6 +79,12 @@ def test_without_anything_to_learn_from_it_says_so(tmp_path: Path) -> None:
     assert (neither.returncode, "--data" in neither.stderr) == (2, True)
     columns = run("train", "--out", out, "--with-feedback", "--text", "text")
     assert columns.returncode == 2
+    alone = run(
+        "train", "--out", out, "--data", "x.csv", "--label", "l", "--text", "t", "--trust", "3fa9c1d2"
+    )
+    assert (alone.returncode, "--with-feedback" in alone.stderr) == (2, True)
+    short = run("train", "--out", out, "--with-feedback", "--trust", "3f")
+    assert (short.returncode, "8 characters" in short.stderr) == (2, True)
     nothing = Desk(tmp_path).run("train", "--out", str(out), "--with-feedback")
     assert nothing.returncode == 78
     assert "nothing ran yet" in nothing.stderr

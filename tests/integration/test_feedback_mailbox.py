@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from bench.feedback import run
-from bench.feedback_desks import MailDesk
+from bench.feedback_programs import MailDesk
 from bench.feedback_texts import Mail
 from smartticket_model import load
 from smartticket_model.runtime import DEFAULT
 from tests.servers.mailserver import Server
 
 pytest_plugins = ["tests.servers.fixtures"]
+ROUNDS = 20
 BILL = "I was charged twice this month and my invoice shows the wrong amount. Please correct bill number "
 
 
@@ -37,7 +38,11 @@ def test_agents_teach_over_imap(desk: MailDesk, tmp_path: Path) -> None:
     answer(desk, 0)
     desk.retag({1: "refund_cancellation", 2: "refund_cancellation", 3: "technical_issue"})
     assert desk.opinions() == {"confirmed": 1, "corrected": 3}
-    desk.retag({3: "billing"})
+    desk.change({3: "billing"})
+    for _ in range(ROUNDS):
+        desk.run("run", "--once")
+        if desk.opinions()["corrected"] == 2:
+            break
     assert desk.opinions() == {"confirmed": 1, "corrected": 2}
     data, out = tmp_path / "data.jsonl", tmp_path / "model"
     texts = {"billing": "my invoice is wrong", "refund_cancellation": "please refund my order"}
@@ -45,7 +50,7 @@ def test_agents_teach_over_imap(desk: MailDesk, tmp_path: Path) -> None:
         {"subject": str(n), "body": f"{text} {n}", "label": k} for k, text in texts.items() for n in range(9)
     ]
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    desk.train(data, out)
+    desk.train(data, out, "word")
     assert load(out).manifest["data"]["rows"] == 20
 
 
