@@ -7,7 +7,11 @@
 2. Trained models: one of the English corpus judges, and others that learnt from the same tickets and more,
    right and wrong ones, are weighed against it, each on many draws of the tickets that none has seen.
 
-Exit code 1 when more models that are no worse are refused than the gate promises.
+3. Corrections: 200 right ones of a confused pair, half of them of ten customers, and few wrong ones of one
+   sender. Whom does `train` hold out?
+
+Exit code 1 when more models that are no worse are refused than the gate promises, or when somebody honest is
+held out more often than promised.
 """
 
 from __future__ import annotations
@@ -17,8 +21,10 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 
@@ -26,12 +32,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.feedback_texts import PAIR, parts, written
+from smartticket_daemon.domain import Opinion
 from smartticket_model import load
 from smartticket_training.api import train_on
-from smartticket_training.compare import ERROR, Answers, compare
+from smartticket_training.compare import ERROR, MARGIN, Answers, compare
 from smartticket_training.corpus import CATEGORIES, Ticket, load_corpus
 from smartticket_training.dataset import Dataset
+from smartticket_training.feedback import Lesson
 from smartticket_training.fit import Options
+from smartticket_training.senders import LEVEL, contradicted
 
 TARGET = 0.9
 KNOWN, MORE = 120, 25
@@ -39,6 +49,8 @@ KNOWN, MORE = 120, 25
 ROWS = (200, 560, 2000)
 CHANGED = (0.04, 0.2)
 """Share of rows that the two drawn models answer differently."""
+FORGED = (3, 5, 10, 20)
+"""Wrong corrections of one sender, beside 200 right ones."""
 BEGUN = time.monotonic()
 Change = Callable[[list[Ticket], list[Ticket], random.Random], list[Ticket]]
 
@@ -71,8 +83,9 @@ def by_lot(repeats: int) -> list[str]:
             refused = {p: np.mean([drawn(rows, changed, p, chance) for _ in range(repeats)]) for p in points}
             told = ", ".join(f"{p * 100:.0f} points worse {share:.1%}" for p, share in refused.items())
             say(f"{rows} rows, {changed:.0%} answered differently, refused: {told}")
-            if refused[0.0] > ERROR + 3 * sqrt(ERROR * (1 - ERROR) / repeats):
-                wrong.append(f"{refused[0.0]:.1%} of equal models refused on {rows} rows")
+            no_worse = max(share for p, share in refused.items() if p <= MARGIN)
+            if no_worse > ERROR + 3 * sqrt(ERROR * (1 - ERROR) / repeats):
+                wrong.append(f"{no_worse:.1%} of models that are no worse refused on {rows} rows")
     return wrong
 
 
@@ -175,6 +188,37 @@ def by_training(seeds: int, draws: int) -> list[str]:
     return wrong
 
 
+def _lessons(
+    tickets: Sequence[Ticket], label: str, senders: Sequence[str], rng: random.Random
+) -> list[Lesson]:
+    when = datetime(2026, 11, 2, tzinfo=UTC)
+    mails = written(tickets, rng, "")
+    return [
+        Lesson(mail.subject, mail.body, label, PAIR[0], Opinion.CORRECTED, sender, when, sender)
+        for mail, sender in zip(mails, senders, strict=False)
+    ]
+
+
+def by_senders(seeds: int) -> list[str]:
+    """The third part; what does not hold."""
+    found: Counter[int] = Counter()
+    blamed = 0
+    for seed in range(1, seeds + 1):
+        rng, some = random.Random(seed), parts(seed)
+        rows = Dataset([(t.subject, t.body) for t in some.known], [t.category for t in some.known])
+        senders = [f"customer{n // 10}" for n in range(100)] + [f"single{n}" for n in range(100)]
+        honest = _lessons(some.source[PAIR[1]], PAIR[1], senders, rng)
+        for number in FORGED:
+            forged = _lessons(some.source[PAIR[0]], "technical_issue", ["mallory"] * number, rng)
+            held_out = set(contradicted(rows, [*honest, *forged], Options("word", jobs=1)))
+            found[number] += "mallory" in held_out
+            blamed += bool(held_out - {"mallory"})
+    told = ", ".join(f"{number} wrong ones in {found[number]}" for number in FORGED)
+    say(f"of {seeds} seeds held out: {told}; somebody honest in {blamed} of {seeds * len(FORGED)} trainings")
+    most = seeds * len(FORGED) * LEVEL
+    return [f"honest senders held out in {blamed} trainings"] if blamed > most + 3 * sqrt(most) else []
+
+
 def main() -> int:
     """Prints the figures."""
     parser = argparse.ArgumentParser()
@@ -183,6 +227,7 @@ def main() -> int:
     parser.add_argument("--drawn", type=int, default=2000)
     options = parser.parse_args()
     wrong = by_lot(options.drawn) + by_training(options.seeds, options.draws)
+    wrong += by_senders(2 * options.seeds)
     for words in wrong:
         say(f"WRONG: {words}")
     say("all holds" if not wrong else f"{len(wrong)} wrong")
