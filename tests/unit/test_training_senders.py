@@ -11,13 +11,17 @@ from scipy.stats import fisher_exact
 
 from smartticket_config.settings import ModelSettings, Settings
 from smartticket_daemon.cli.models_gate import weigh
+from smartticket_daemon.cli.train_view import say_trained
 from smartticket_daemon.domain import Opinion
 from smartticket_daemon.errors import ModelError
 from smartticket_model import artifact, load
 from smartticket_training.api import train_on
+from smartticket_training.build import Trained
 from smartticket_training.dataset import Dataset
 from smartticket_training.feedback import Lesson
 from smartticket_training.fit import Options
+from smartticket_training.report.answer import loaded
+from smartticket_training.report.facts import Facts
 from smartticket_training.senders import by_chance, contradicted
 from smartticket_training.teaching import teach
 
@@ -99,23 +103,38 @@ def test_one_sender_alone_has_nobody_to_be_compared_with() -> None:
     assert rows.dropped["too many of one sender"] == 27
 
 
-def trained(folder: Path, *, trusted: bool) -> Path:
+def trained(folder: Path, *, trusted: bool) -> Trained:
     forged = [replace(own, trusted=trusted) for own in FORGED]
     rows, taught = teach(ROWS, [*HONEST, *forged], WORDS)
-    train_on(rows, folder, options=WORDS, taught=taught)
-    return folder
+    return train_on(rows, folder, options=WORDS, taught=taught)
 
 
 def test_the_gate_refuses_what_learnt_from_a_contradicted_sender(tmp_path: Path) -> None:
-    without, forced = trained(tmp_path / "without", trusted=False), trained(tmp_path / "forced", trusted=True)
+    without = trained(tmp_path / "without", trusted=False).folder
+    forced = trained(tmp_path / "forced", trusted=True).folder
     settings = Settings(model=ModelSettings(path=without))
     words = "it learnt what one sender taught, mallory-0000: a model without them says otherwise for 3 of"
     assert not any("one sender" in reason for reason in weigh(settings, load(without), None).against)
     assert any(words in reason for reason in weigh(settings, load(forced), None).against)
 
 
+@pytest.mark.parametrize(("trusted", "done"), [(False, "held out"), (True, "learnt from, as")])
+def test_the_operator_is_told_whose_corrections_and_where_to_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], trusted: bool, done: str
+) -> None:
+    found = trained(tmp_path / "model", trusted=trusted)
+    say_trained(found, "keep")
+    said = capsys.readouterr().err
+    assert f"feedback: corrected {43 if trusted else 40}, labelled 0, confirmed 0" in said
+    assert f"a sender's 3 corrections {done}" in said
+    assert ("train with --trust mallory-0000" in said) is not trusted
+    page = loaded(Facts(found))
+    assert f"The corrections of one sender (mallory-0000) were {done}" in page
+    assert "smartticket explain mallory-0000" in page
+
+
 def test_a_manifest_that_tells_nonsense_of_its_corrections_is_refused(tmp_path: Path) -> None:
-    folder = trained(tmp_path / "model", trusted=False)
+    folder = trained(tmp_path / "model", trusted=False).folder
     manifest, arrays, _ = artifact.read(folder)
     bare = {key: value for key, value in manifest.items() if key not in ("format", "files")}
     told: list[object] = [[{}], [7], 7, [{"trusted": True}]]
