@@ -114,9 +114,9 @@ def train(
 
     Without --data, --with-feedback adds to the tickets that the shipped model learnt from.
 
-    With --json one object: model (folder), digest, rows, dropped, near_duplicates, small, categories,
-    target_precision, thresholds, out_of_reach, out_of_fold, held_out, heads, feedback, report, card,
-    pipeline, seconds, memory_mib (peak of this process).
+    With --json one object: model (folder), digest, rows, dropped, in_memory, near_duplicates, small,
+    categories, target_precision, thresholds, out_of_reach, out_of_fold, held_out, heads, feedback, report,
+    card, pipeline, seconds, memory_mib (peak of this process).
 
     Exit code 65: the data are refused. 78: so is an option, or a place to write to.
     """
@@ -132,7 +132,7 @@ def train(
     page = None if no_report else report or out.absolute().with_name(f"{out.absolute().name}.html")
     api = _training()
     lessons = _lessons(config, trust or [], confirmations=with_confirmations) if with_feedback else ()
-    with Stages(page) as stages:
+    with Stages(page, corrections=bool(lessons)) as stages:
         trained = api.train(
             data,
             label,

@@ -19,16 +19,18 @@ _DONE = {"keep": "kept", "merge": "merged into other", "drop": "dropped"}
 class Stages(Bar):
     """Called with each stage and the share of it that is done: a bar on a terminal, a line elsewhere."""
 
-    def __init__(self, report: Path | None) -> None:
+    def __init__(self, report: Path | None, *, corrections: bool) -> None:
         super().__init__(Stop())
         self._report = report
-        self._total = len(STAGES) if report else len(STAGES) - 1
+        absent = {"report": report is None, "corrections": not corrections}
+        self._stages = [stage for stage in STAGES if not absent.get(stage)]
         self._begun = time.monotonic()
 
     def __call__(self, stage: str, share: float) -> None:
         if self.shown:
             part = f" {share:.0%}" if 0 < share < 1 else ""
-            self.show(f"{stage}{part}", completed=STAGES.index(stage) + share, total=self._total)
+            done = self._stages.index(stage) + share
+            self.show(f"{stage}{part}", completed=done, total=len(self._stages))
         elif share == 0.0:
             say(f"{stage} ...")
 
