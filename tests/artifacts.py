@@ -10,7 +10,9 @@ import numpy as np
 
 from smartticket_model import artifact
 from smartticket_model.runtime import DEFAULT
-from smartticket_training.corpus import load_corpus
+from smartticket_training.api import train_on
+from smartticket_training.corpus import dataset, load_corpus
+from smartticket_training.fit import Options
 
 
 def another(folder: Path, number: int) -> str:
@@ -18,6 +20,12 @@ def another(folder: Path, number: int) -> str:
     manifest, arrays, _ = artifact.read(DEFAULT)
     manifest["data"]["seed"] = number
     return _write(folder, manifest, arrays)
+
+
+def little(folder: Path, number: int) -> str:
+    """A small model of a few texts, quick to load; its digest."""
+    texts = dataset([t for t in load_corpus() if t.language == "nl"][number::4])
+    return train_on(texts, folder, options=Options("word")).digest
 
 
 def confused(folder: Path, first: str = "billing", second: str = "technical_issue") -> str:
@@ -50,7 +58,7 @@ def _write(folder: Path, manifest: dict[str, Any], arrays: dict[str, Any]) -> st
     return artifact.write(folder, manifest, arrays)
 
 
-def rows(path: Path, step: int = 8) -> Path:
+def rows(path: Path, step: int = 20) -> Path:
     """A data file with every `step`-th text of the corpus: columns subject, body, label, sender."""
     with path.open("w", encoding="utf-8") as file:
         for number, text in enumerate(load_corpus()[::step]):

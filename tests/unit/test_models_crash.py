@@ -13,7 +13,7 @@ import pytest
 
 from smartticket_daemon.models import Shelf, Step
 from smartticket_model import load
-from tests.artifacts import another
+from tests.artifacts import little
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 """The forked child leaves by a kill or by its exit code, without returning to pytest."""
@@ -60,7 +60,7 @@ def killed(shelf: Shelf, digest: str, folder: Path, at: int) -> bool:
 
 
 def test_killed_at_every_change_it_leaves_the_old_model_or_the_new_one(tmp_path: Path) -> None:
-    first, second = another(tmp_path / "1", 1), another(tmp_path / "2", 2)
+    first, second = little(tmp_path / "1", 1), little(tmp_path / "2", 2)
     judged: list[str | None] = []
     at = 0
     while True:

@@ -18,7 +18,7 @@ from smartticket_training.dataset import Columns, Dataset
 from smartticket_training.fit import Options
 from smartticket_training.splits import held_out
 
-TICKETS = dataset([t for t in load_corpus() if t.category in ("billing", "order_delivery")][::3])
+TICKETS = dataset([t for t in load_corpus() if t.category in ("billing", "order_delivery")][::4])
 WORDS = Options("word", jobs=1)
 
 
