@@ -19,6 +19,8 @@ SLACK = 0.05
 """How far a category may fall short of the precision that all of them reach together."""
 
 _DIGITS = 6
+_STEPS = 2_000
+"""Precision is kept in so many steps, rounded down, so that a model does not grow with its rows."""
 
 
 def measure(
@@ -81,7 +83,7 @@ def front(
     points: list[Point] = []
     best = -1.0
     for end in ends[::-1]:
-        precision = float(estimates[end])
+        precision = float(np.floor(estimates[end] * _STEPS + 1e-6) / _STEPS)
         if accepted[end] >= FEWEST_ACCEPTED and precision > best:
             best = precision
             threshold = float(np.floor(sorted_[end] * 10**_DIGITS) / 10**_DIGITS)
