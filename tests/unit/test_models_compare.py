@@ -167,6 +167,14 @@ def test_less_precision_counts_only_under_the_target() -> None:
     assert not any("precision" in reason for reason in back.against(0.9)), "no worse than before"
 
 
+def test_a_model_that_applies_only_what_is_wrong_is_worse_than_one_that_applies_nothing() -> None:
+    true = truth(400)
+    old = Answers(["nonsense"] * 80 + true[80:], [False] * 400)
+    found = compare(true, old, Answers(old.labels, [True] * 80 + [False] * 320))
+    assert found.figures["precision"].candidate == 0.0
+    assert "precision 0.000, where the running model applies nothing" in speaks(found)
+
+
 def test_a_model_that_applies_nothing_any_more_is_worse() -> None:
     true = truth(300)
     old = answers(true, 0.9, 1)

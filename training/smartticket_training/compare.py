@@ -134,7 +134,8 @@ class Comparison:
     def _further(self, target_precision: float) -> dict[str, Change]:
         """Of the further tests those that chance does not explain."""
         precision = self.figures["precision"]
-        kept = (precision.candidate or 1.0) >= min(precision.running or 1.0, target_precision)
+        ours, theirs = (1.0 if own is None else own for own in (precision.candidate, precision.running))
+        kept = ours >= min(theirs, target_precision)
         tested = {name: c for name, c in self.changes.items() if name != MAIN} | self.categories
         told = {name: 1.0 if kept and name == "wrongly_applied" else c.chance for name, c in tested.items()}
         return {name: tested[name] for name in _holm(told, ERROR / 2)}
@@ -145,6 +146,8 @@ class Comparison:
         low, high = figure.low or 0.0, figure.high or 0.0
         interval = f"95 % interval {low:+.3f} to {high:+.3f}, {self.rows} rows"
         words = name.replace("_", " ").replace("f1", "F1")
+        if figure.running is None:
+            return f"{words} {candidate:.3f}, where the running model applies nothing ({self.rows} rows)"
         return (
             f"{words} {candidate:.3f} instead of the running model's {running:.3f} "
             f"({candidate - running:+.3f}, {interval})"
