@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import resource
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,6 +210,19 @@ def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
         (folder / "counts").rmdir()
         with pytest.raises(ConfigurationError, match=r"cannot use the disk at .*counts: No such file"):
             pieces.add(0, np.arange(1), [csr_matrix((1, 2))])
+        with pytest.raises(ConfigurationError, match="No such file"):
+            pieces.remove()
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path) -> None:
+    pieces = Pieces(tmp_path / "counts", [2])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(ConfigurationError, match="counts: it takes no more; "):
+            pieces.add(0, np.arange(10_000), [csr_matrix((10_000, 2))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_too_few_groups_are_refused(tmp_path: Path) -> None:

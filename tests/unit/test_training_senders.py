@@ -13,7 +13,7 @@ from smartticket_config.settings import ModelSettings, Settings
 from smartticket_daemon.cli.models_gate import weigh
 from smartticket_daemon.cli.train_view import say_trained
 from smartticket_daemon.domain import Opinion
-from smartticket_daemon.errors import ModelError
+from smartticket_daemon.errors import DataError, ModelError
 from smartticket_model import artifact, load
 from smartticket_training.api import train_on
 from smartticket_training.build import Trained
@@ -90,6 +90,11 @@ def test_of_a_trusted_sender_all_is_learnt_and_the_manifest_says_so() -> None:
 def test_few_corrections_of_each_cost_nothing_and_name_nobody() -> None:
     nothing = Dataset([], [])
     assert contradicted(nothing, lessons("mallory", "billing", "refund", 2), WORDS) == {}
+
+
+def test_corrections_beside_a_file_without_labelled_rows_are_refused() -> None:
+    with pytest.raises(DataError, match="too few rows"):
+        teach(Dataset([], []), FORGED, WORDS)
 
 
 def test_the_same_text_again_and_again_is_one_correction() -> None:

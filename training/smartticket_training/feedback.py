@@ -99,7 +99,8 @@ def with_lessons(rows: Dataset, lessons: Sequence[Lesson]) -> Dataset:
 
     A lesson whose category the rows do not know is left out and counted: a file with names of its own.
     """
-    known = [lesson for lesson in lessons if lesson.label in set(rows.labels)]
+    labels = set(rows.labels)
+    known = [lesson for lesson in lessons if lesson.label in labels]
     texts = {normalised(lesson.subject, lesson.body) for lesson in known}
     kept = [place for place, pair in enumerate(rows.pairs) if normalised(*pair) not in texts]
     left = rows.take(kept)

@@ -64,7 +64,8 @@ class Pieces:
 
     def remove(self) -> None:
         """Give the room back."""
-        shutil.rmtree(self._folder)
+        with _refusals(self._folder):
+            shutil.rmtree(self._folder)
 
     def __iter__(self) -> Iterator[tuple[Numbers, list[csr_matrix]]]:
         return map(self.read, range(self.count))
@@ -76,4 +77,5 @@ def _refusals(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         mend = "a large training keeps about 8 kB a ticket there while it runs"
-        raise ConfigurationError(f"cannot use the disk at {folder}: {error.strerror}; {mend}") from None
+        why = error.strerror or "it takes no more"  # numpy does not say why it could not write all
+        raise ConfigurationError(f"cannot use the disk at {folder}: {why}; {mend}") from None

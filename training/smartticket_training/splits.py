@@ -24,7 +24,7 @@ def folds(truth: Numbers, groups: Sequence[str] | None, seed: int) -> list[Split
 
     Raises DataError when the rows (or groups) are too few.
     """
-    most = int(np.bincount(truth).max())
+    most = int(np.bincount(truth).max(initial=0))
     count = min(FOLDS, most, len(set(groups)) if groups else most)
     if count < 2:
         raise DataError("too few rows (or groups) to calibrate on; each category needs several")
