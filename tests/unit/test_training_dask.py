@@ -59,3 +59,9 @@ def test_nobody_at_the_address() -> None:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(Unreachable, match="no Dask scheduler answers"):
             check_backend(f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_encryption_without_certificates() -> None:
+    pytest.importorskip("distributed", reason="dask and distributed are not installed")
+    with pytest.raises(ConfigurationError, match="Dask cannot use the address"):
+        check_backend("tls://127.0.0.1:1")

@@ -71,6 +71,9 @@ def _client(address: str) -> Iterator[Any]:
         client = Client(address, set_as_default=False, timeout=_PATIENCE)
     except (OSError, ValueError):
         raise Unreachable(f"no Dask scheduler answers at {address}") from None
+    except (TypeError, AssertionError, RuntimeError):  # no certificates, no port, encryption asked for
+        mend = "look at the address, and at Dask's own settings for tls"
+        raise ConfigurationError(f"Dask cannot use the address {address}; {mend}") from None
     with client:
         _refuse_workers(client, address)
         try:
