@@ -66,6 +66,11 @@ def test_json_values_become_text(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "is empty"),
         ("a.csv", b"text\nx\n", "line 1: no column label; there are: text"),
+        (
+            "a.csv",
+            b"ann@example.com,I was charged twice for it\nx,y\n",
+            "are: 2 that look like text, not like names",
+        ),
         ("a.csv", b"text,label,text\n", "line 1: two columns have the same name"),
         ("a.csv", f"text,label\na,b\n{SECRET},b,c\n".encode(), "line 3: 3 cells under 2 columns; put quotes"),
         ("a.csv", f'text,label\n"{SECRET},b\n'.encode(), "mend the quotes"),

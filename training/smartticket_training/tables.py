@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from smartticket_daemon.errors import DataError
 _LARGEST_CELL = 1 << 26
 _PIECE = 1 << 20
 _SEPARATORS = ",;\t"
+_NAME = re.compile(r"[\w .:/()#-]{1,40}")
+_MOST_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,14 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
     if len(set(header)) != len(header):
         raise DataError(f"{path}, line 1: two columns have the same name; rename one")
     if missing := [column for column in columns if column not in header]:
-        raise DataError(f"{path}, line 1: no column {missing[0]}; there are: {', '.join(header)}")
+        raise DataError(f"{path}, line 1: no column {missing[0]}; there are: {_named(header)}")
+
+
+def _named(columns: Sequence[str]) -> str:
+    """The columns' names. A file without a header has customers' words there: they are counted, not shown."""
+    names = [name for name in columns if _NAME.fullmatch(name) and len(name.split()) <= _MOST_WORDS]
+    others = len(columns) - len(names)
+    return ", ".join([*names, *([f"{others} that look like text, not like names"] if others else [])])
 
 
 def _json_rows(path: Path, text: TextIO, columns: Sequence[str]) -> Iterator[Row]:
@@ -119,7 +129,7 @@ def _json_rows(path: Path, text: TextIO, columns: Sequence[str]) -> Iterator[Row
             seen.update(cells)
             yield Row(line, {**dict.fromkeys(columns, ""), **cells})
     if missing := [column for column in columns if column not in seen]:
-        raise DataError(f"{path}: no line has a field {missing[0]}; there are: {', '.join(sorted(seen))}")
+        raise DataError(f"{path}: no line has a field {missing[0]}; there are: {_named(sorted(seen))}")
 
 
 def _json_cells(path: Path, line: int, raw: str) -> dict[str, str]:
